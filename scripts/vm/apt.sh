@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# Packages downloaded as an ordinary user, without installing them. Wants
+# $cache, $arch and say().
+# shellcheck disable=SC2154
+
+# Which lists of packages apt uses: the system's; a private copy of the
+# same sources, brought up to date; Debian's own sources.
+lists=system
+apt_opts() {
+	private=$cache/apt/$lists
+	case $lists in
+	system) return ;;
+	debian)
+		echo "-o Dir::Etc::SourceList=$private/sources.list"
+		echo "-o Dir::Etc::SourceParts=/dev/null"
+		;;
+	esac
+	echo "-o Dir::State=$private/state"
+	echo "-o Dir::State::status=/var/lib/dpkg/status"
+	echo "-o Dir::Cache=$private/cache"
+}
+
+apt() {
+	tool=$1
+	shift
+	# shellcheck disable=SC2046
+	"apt-$tool" -q -o APT::Sandbox::User= $(apt_opts) "$@"
+}
+
+debian_sources() {
+	key=/usr/share/keyrings/debian-archive-keyring.gpg
+	[ -r "$key" ] || return 1
+	at="[arch=$arch signed-by=$key] http://deb.debian.org"
+	cat <<-END
+		deb $at/debian bookworm main
+		deb $at/debian bookworm-updates main
+		deb $at/debian-security bookworm-security main
+	END
+}
+
+refresh_lists() {
+	private=$cache/apt/$lists
+	say "refreshing a private copy of the package lists ($lists)"
+	mkdir -p "$private/state/lists/partial" "$private/cache/archives/partial"
+	if [ "$lists" = debian ]; then
+		debian_sources >"$private/sources.list" || return 1
+	fi
+	# A broken third-party source must not stop us: what is found decides.
+	apt get update >"$private/update.log" 2>&1 </dev/null || :
+}
+
+# field PACKAGE FIELD: of the version that apt would install
+field() {
+	apt cache show --no-all-versions "$1" 2>/dev/null |
+		sed -n "s/^$2: //p" | head -n 1
+}
+
+# depends PACKAGE PREFIX: the first package it depends on that starts so
+depends() {
+	field "$1" Depends | tr ',|' '\n' |
+		sed -n "s/^ *\($2[^ ]*\).*/\1/p" | head -n 1
+}
+
+# apt_download PACKAGE DIRECTORY
+apt_download() {
+	apt_said=$(cd "$2" && apt get download "$1" 2>&1 </dev/null) || {
+		printf '%s\n' "$apt_said" | grep '^[EW]:' >&2
+		return 1
+	}
+}
+
+# with_lists FUNCTION: calls it with better and better package lists
+with_lists() {
+	for lists in system private debian; do
+		if [ "$lists" != system ]; then refresh_lists || continue; fi
+		if "$1"; then return 0; fi
+	done
+	return 1
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Directories.
+ *
+ * The VFS holds the i_rwsem of our directory; we take that of the lower one
+ * below it, and look again whether the lower dentry is still where ours says:
+ * somebody may have changed the lower directory meanwhile. -ESTALE then makes
+ * the VFS start over with everything revalidated.
+ */
+#include <linux/namei.h>
+#include <linux/slab.h>
+
+#include "lower.h"
+
+static bool fmap_moved(const struct dentry *lower, const struct dentry *parent)
+{
+	return lower->d_parent != parent || d_unhashed(lower);
+}
+
+/*
+ * Write access below, the lower directory of @dentry locked, and its lower
+ * dentry in it; our directory is locked by the VFS, which keeps d_parent.
+ * Undone by fmap_unlock_lower().
+ */
+static struct dentry *fmap_lock_lower(struct dentry *dentry)
+{
+	struct dentry *parent = fmap_lower_dentry(dentry->d_parent);
+	struct dentry *lower = fmap_lower_dentry(dentry);
+	struct vfsmount *mnt = fmap_lower_mnt(dentry->d_sb);
+	int err;
+
+	err = mnt_want_write(mnt);
+	if (err)
+		return ERR_PTR(err);
+	inode_lock_nested(d_inode(parent), I_MUTEX_PARENT);
+	if (!fmap_moved(lower, parent))
+		return lower;
+	inode_unlock(d_inode(parent));
+	mnt_drop_write(mnt);
+	return ERR_PTR(-ESTALE);
+}
+
+static void fmap_unlock_lower(struct dentry *dentry)
+{
+	inode_unlock(d_inode(fmap_lower_dentry(dentry->d_parent)));
+	mnt_drop_write(fmap_lower_mnt(dentry->d_sb));
+}
+
+/*
+ * Our inode over what has been created below. A few filesystems leave it to the
+ * next lookup; so do we then.
+ */
+static int fmap_instantiate(struct dentry *dentry, struct dentry *lower)
+{
+	struct inode *inode;
+
+	fmap_dentry_stamp(dentry);
+	if (d_really_is_negative(lower) || d_unhashed(lower)) {
+		d_drop(dentry);
+		return 0;
+	}
+	inode = fmap_iget(dentry->d_sb, d_inode(lower));
+	if (IS_ERR(inode)) {
+		d_drop(dentry);
+		return PTR_ERR(inode);
+	}
+	d_instantiate(dentry, inode);
+	return 0;
+}
+
+/* Common end of what creates a name in @dir. */
+static int fmap_created(struct inode *dir, struct dentry *dentry,
+			struct dentry *lower, int err)
+{
+	if (!err)
+		err = fmap_instantiate(dentry, lower);
+	fmap_unlock_lower(dentry);
+	fmap_copy_attr(dir);
+	return err;
+}
+
+static int fmap_create(struct mnt_idmap *idmap, struct inode *dir,
+		       struct dentry *dentry, umode_t mode, bool excl)
+{
+	struct dentry *lower = fmap_lock_lower(dentry);
+	int err;
+
+	if (IS_ERR(lower))
+		return PTR_ERR(lower);
+	/* Created below since the lookup: not an error unless with O_EXCL. */
+	if (!excl && d_is_positive(lower))
+		err = -ESTALE;
+	else
+		err = fmap_do_create(dir->i_sb, d_inode(lower->d_parent), lower,
+				     mode);
+	return fmap_created(dir, dentry, lower, err);
+}
+
+static int fmap_mkdir(struct mnt_idmap *idmap, struct inode *dir,
+		      struct dentry *dentry, umode_t mode)
+{
+	struct dentry *lower = fmap_lock_lower(dentry);
+	int err;
+
+	if (IS_ERR(lower))
+		return PTR_ERR(lower);
+	err = fmap_do_mkdir(dir->i_sb, d_inode(lower->d_parent), lower, mode);
+	return fmap_created(dir, dentry, lower, err);
+}
+
+static int fmap_mknod(struct mnt_idmap *idmap, struct inode *dir,
+		      struct dentry *dentry, umode_t mode, dev_t dev)
+{
+	struct dentry *lower = fmap_lock_lower(dentry);
+	int err;
+
+	if (IS_ERR(lower))
+		return PTR_ERR(lower);
+	err = fmap_do_mknod(dir->i_sb, d_inode(lower->d_parent), lower, mode, dev);
+	return fmap_created(dir, dentry, lower, err);
+}
+
+static int fmap_symlink(struct mnt_idmap *idmap, struct inode *dir,
+			struct dentry *dentry, const char *target)
+{
+	struct dentry *lower = fmap_lock_lower(dentry);
+	int err;
+
+	if (IS_ERR(lower))
+		return PTR_ERR(lower);
+	err = fmap_do_symlink(dir->i_sb, d_inode(lower->d_parent), lower, target);
+	return fmap_created(dir, dentry, lower, err);
+}
+
+static int fmap_link(struct dentry *old, struct inode *dir,
+		     struct dentry *dentry)
+{
+	struct dentry *lower = fmap_lock_lower(dentry);
+	int err;
+
+	if (IS_ERR(lower))
+		return PTR_ERR(lower);
+	err = fmap_do_link(dir->i_sb, fmap_lower_dentry(old),
+			   d_inode(lower->d_parent), lower);
+	err = fmap_created(dir, dentry, lower, err);
+	fmap_copy_attr(d_inode(old));
+	return err;
+}
+
+/*
+ * Common end of what removes a name from @dir. Our dentry goes as well: as a
+ * negative one it would keep the lower dentry, and with that the disk space of
+ * the lower inode.
+ */
+static int fmap_removed(struct inode *dir, struct dentry *dentry, int err)
+{
+	fmap_unlock_lower(dentry);
+	fmap_copy_attr(dir);
+	fmap_copy_attr(d_inode(dentry));
+	if (!err)
+		d_drop(dentry);
+	return err;
+}
+
+static int fmap_unlink(struct inode *dir, struct dentry *dentry)
+{
+	struct dentry *lower = fmap_lock_lower(dentry);
+	int err;
+
+	if (IS_ERR(lower))
+		return PTR_ERR(lower);
+	err = fmap_do_unlink(dir->i_sb, d_inode(lower->d_parent), lower);
+	return fmap_removed(dir, dentry, err);
+}
+
+static int fmap_rmdir(struct inode *dir, struct dentry *dentry)
+{
+	struct dentry *lower = fmap_lock_lower(dentry);
+	int err;
+
+	if (IS_ERR(lower))
+		return PTR_ERR(lower);
+	err = fmap_do_rmdir(dir->i_sb, d_inode(lower->d_parent), lower);
+	return fmap_removed(dir, dentry, err);
+}
+
+/* With both lower directories locked; @trap is what lock_rename() returned. */
+static int fmap_rename_locked(struct dentry *old, struct dentry *new,
+			      const struct dentry *trap, unsigned int flags)
+{
+	struct dentry *old_parent = fmap_lower_dentry(old->d_parent);
+	struct dentry *new_parent = fmap_lower_dentry(new->d_parent);
+	struct dentry *lower_old = fmap_lower_dentry(old);
+	struct dentry *lower_new = fmap_lower_dentry(new);
+
+	if (fmap_moved(lower_old, old_parent) || fmap_moved(lower_new, new_parent))
+		return -ESTALE;
+	if (trap == lower_old)
+		return -EINVAL;
+	if (trap == lower_new)
+		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	/* The VFS has checked these two on our dentries only. */
+	if (flags & RENAME_NOREPLACE && d_is_positive(lower_new))
+		return -EEXIST;
+	if (flags & RENAME_EXCHANGE && d_is_negative(lower_new))
+		return -ENOENT;
+	return fmap_do_rename(old->d_sb, old_parent, lower_old, new_parent,
+			      lower_new, flags);
+}
+
+static int fmap_rename(struct mnt_idmap *idmap, struct inode *old_dir,
+		       struct dentry *old, struct inode *new_dir,
+		       struct dentry *new, unsigned int flags)
+{
+	struct dentry *old_parent = fmap_lower_dentry(old->d_parent);
+	struct dentry *new_parent = fmap_lower_dentry(new->d_parent);
+	struct vfsmount *mnt = fmap_lower_mnt(old->d_sb);
+	struct dentry *trap;
+	int err;
+
+	err = mnt_want_write(mnt);
+	if (err)
+		return err;
+	trap = lock_rename(old_parent, new_parent);
+	if (IS_ERR(trap)) {
+		err = PTR_ERR(trap);
+		goto out;
+	}
+	err = fmap_rename_locked(old, new, trap, flags);
+	unlock_rename(old_parent, new_parent);
+
+	fmap_copy_attr(old_dir);
+	fmap_copy_attr(new_dir);
+	fmap_copy_attr(d_inode(old));
+	if (d_is_positive(new))
+		fmap_copy_attr(d_inode(new));
+out:
+	mnt_drop_write(mnt);
+	return err;
+}
+
+/*
+ * A directory has one dentry: if ours turns up under a new name, it was moved
+ * below, and the VFS moves it here. It must not be over another lower dentry.
+ */
+static struct dentry *fmap_splice(struct dentry *dentry, struct inode *inode)
+{
+	struct dentry *alias = d_splice_alias(inode, dentry);
+
+	if (IS_ERR_OR_NULL(alias) ||
+	    fmap_lower_dentry(alias) == fmap_lower_dentry(dentry))
+		return alias;
+	dput(alias);
+	return ERR_PTR(-ESTALE);
+}
+
+static struct dentry *fmap_lookup(struct inode *dir, struct dentry *dentry,
+				  unsigned int flags)
+{
+	struct dentry *lower;
+	struct inode *inode;
+
+	lower = fmap_do_lookup(dir->i_sb, &dentry->d_name,
+			       fmap_lower_dentry(dentry->d_parent));
+	if (IS_ERR(lower))
+		return lower;
+	fmap_dentry_attach(dentry, lower);
+
+	/* Once positive it stays so, as we hold a second reference. */
+	if (d_is_negative(lower)) {
+		d_add(dentry, NULL);
+		return NULL;
+	}
+	inode = fmap_iget(dir->i_sb, d_inode(lower));
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	return fmap_splice(dentry, inode);
+}
+
+const struct inode_operations fmap_dir_iops = {
+	.lookup		= fmap_lookup,
+	.create		= fmap_create,
+	.link		= fmap_link,
+	.unlink		= fmap_unlink,
+	.symlink	= fmap_symlink,
+	.mkdir		= fmap_mkdir,
+	.rmdir		= fmap_rmdir,
+	.mknod		= fmap_mknod,
+	.rename		= fmap_rename,
+	.permission	= fmap_permission,
+	.getattr	= fmap_getattr,
+	.setattr	= fmap_setattr,
+	.listxattr	= fmap_listxattr,
+	FMAP_ACL_IOPS
+};
+
+static int fmap_dir_open(struct inode *inode, struct file *file)
+{
+	struct path path = fmap_lower_path(file_dentry(file));
+	struct fmap_file *ff = fmap_file_alloc();
+	struct file *lower;
+
+	if (!ff)
+		return -ENOMEM;
+	lower = dentry_open(&path, fmap_lower_flags(file), current_cred());
+	if (IS_ERR(lower)) {
+		fmap_file_free(ff);
+		return PTR_ERR(lower);
+	}
+	ff->lower = lower;
+	ff->backing = get_file(lower);
+	file->private_data = ff;
+	return 0;
+}
+
+/* The offset is ours while nobody reads, the lower file's while we do. */
+static int fmap_iterate(struct file *file, struct dir_context *ctx)
+{
+	struct file *lower = fmap_lower_file(file);
+	int err;
+
+	err = fmap_sync_flags(file, lower);
+	if (err)
+		return err;
+	lower->f_pos = ctx->pos;
+	err = iterate_dir(lower, ctx);
+	ctx->pos = lower->f_pos;
+	return err;
+}
+
+const struct file_operations fmap_dir_fops = {
+	.open		= fmap_dir_open,
+	.release	= fmap_release,
+	.flush		= fmap_flush,
+	.llseek		= fmap_llseek,
+	.read		= generic_read_dir,
+	.iterate_shared	= fmap_iterate,
+	.fsync		= fmap_fsync,
+	.lock		= fmap_lock,
+	.flock		= fmap_flock,
+};

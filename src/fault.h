@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The fault path: one struct for one page fault, and the two choices that a
+ * mount can make about it as arrays of named ops.
+ */
+#ifndef _FMAPFS_FAULT_H
+#define _FMAPFS_FAULT_H
+
+#include "fmapfs.h"
+
+struct fmap_fault;
+
+/**
+ * struct fmap_vm_ops - a copy of the lower's vm_ops with our hooks put over it
+ * @ops:	what vma->vm_ops points at
+ * @lower:	what the lower filesystem's mmap had set, the key of the copy
+ * @sbi:	the mount, for its policies and counters
+ * @fault_is_filemap: @lower->fault is filemap_fault() or a known thin wrapper,
+ *		so that ours may stand in for it
+ * @mkwrite_is_filemap: @lower->page_mkwrite is filemap_page_mkwrite()
+ * @next:	next older copy of the same inode
+ *
+ * Fully written before it is published with release, then never changed, and
+ * freed only with the inode.
+ */
+struct fmap_vm_ops {
+	struct vm_operations_struct ops;
+	const struct vm_operations_struct *lower;
+	struct fmap_sb_info *sbi;
+	bool fault_is_filemap;
+	bool mkwrite_is_filemap;
+	struct fmap_vm_ops *next;
+};
+
+static inline struct fmap_vm_ops *fmap_vm_ops(const struct vm_area_struct *vma)
+{
+	return container_of(vma->vm_ops, struct fmap_vm_ops, ops);
+}
+
+/**
+ * struct fmap_fault - one ->fault call of our own engines, on the stack
+ * @vmf:	the core's description of the fault
+ * @fvo:	the vm_ops copy of the mapping
+ * @engine:	the engine in force when the fault began
+ * @readahead:	the readahead policy in force when the fault began
+ * @file:	the backing file of the mapping
+ * @mapping:	page cache of the lower file
+ * @index:	page of the file
+ * @vm_flags:	flags of the VMA on entry
+ * @fpin:	@file with a reference of ours, once the fault lock is dropped.
+ *		From then on vmf->vma must not be touched, and %VM_FAULT_RETRY
+ *		is the only legal return
+ * @folio:	the folio at hand, referenced, or NULL
+ * @inval_locked: we hold the invalidate_lock of @mapping, shared
+ * @release:	release the fault lock on the way out (killed wait, no pin)
+ * @major:	%VM_FAULT_MAJOR after a miss, else 0
+ * @outcome:	which counter says how the call ended
+ * @ret:	what ->fault returns
+ *
+ * Lock order: fault lock (mmap_lock or per-VMA lock), invalidate_lock, folio
+ * lock.
+ */
+struct fmap_fault {
+	struct vm_fault *vmf;
+	struct fmap_vm_ops *fvo;
+	const struct fmap_engine *engine;
+	struct fmap_readahead readahead;
+	struct file *file;
+	struct address_space *mapping;
+	pgoff_t index;
+	unsigned long vm_flags;
+	struct file *fpin;
+	struct folio *folio;
+	bool inval_locked;
+	bool release;
+	vm_fault_t major;
+	enum fmap_counter outcome;
+	vm_fault_t ret;
+};
+
+/* Count one event on the mount. Any context. */
+static inline void fmap_count(const struct fmap_sb_info *sbi, enum fmap_counter c)
+{
+	this_cpu_inc(sbi->stats->v[c]);
+}
+
+static inline void fmap_count_add(const struct fmap_sb_info *sbi,
+				  enum fmap_counter c, unsigned long n)
+{
+	this_cpu_add(sbi->stats->v[c], n);
+}
+
+/* Legal as long as @f has the fault lock or its pin: either keeps the mount. */
+static inline void fmap_fault_count(const struct fmap_fault *f, enum fmap_counter c)
+{
+	fmap_count(f->fvo->sbi, c);
+}
+
+static inline void fmap_fault_count_add(const struct fmap_fault *f,
+					enum fmap_counter c, unsigned long n)
+{
+	fmap_count_add(f->fvo->sbi, c, n);
+}
+
+/**
+ * struct fmap_engine - what a fault holds while it sleeps
+ * @name:	as in engine=
+ * @built:	false: known, but this version refuses it as not supported
+ * @native:	the lower's own hooks run, counted at the door; no other member
+ *		is used
+ * @drop:	the fault is about to submit or wait for I/O: release the fault
+ *		lock and pin the file if this engine does so and the flags allow
+ *
+ * Engines differ in nothing else: the folio lock, the invalidate_lock and the
+ * truncate recheck are the same for all of them.
+ */
+struct fmap_engine {
+	const char *name;
+	bool built;
+	bool native;
+	void (*drop)(struct fmap_fault *f, enum fmap_counter why);
+};
+
+enum {
+	FMAP_ENGINE_PIN,
+	FMAP_ENGINE_RETRY,
+	FMAP_ENGINE_HOLD,
+	FMAP_ENGINE_NATIVE,
+	FMAP_NR_ENGINES
+};
+
+extern const struct fmap_engine fmap_engines[FMAP_NR_ENGINES];
+
+/**
+ * struct fmap_installer - how fault-around installs PTEs
+ * @name:	as in install=
+ * @built:	false: known, but this version refuses it as not supported
+ * @install:	map what is mappable of @win; returns what ->map_pages returns
+ */
+struct fmap_installer {
+	const char *name;
+	bool built;
+	vm_fault_t (*install)(struct vm_fault *vmf,
+			      const struct fmap_vm_ops *fvo,
+			      struct fmap_range win);
+};
+
+enum {
+	FMAP_INSTALL_HANDOVER,
+	FMAP_INSTALL_INSERT,
+	FMAP_NR_INSTALLERS
+};
+
+extern const struct fmap_installer fmap_installers[FMAP_NR_INSTALLERS];
+
+/* fault.c */
+vm_fault_t fmap_fault(struct vm_fault *vmf);
+void fmap_inval_lock(struct fmap_fault *f);
+
+/* around.c */
+vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
+
+/* mkwrite.c */
+vm_fault_t fmap_page_mkwrite(struct vm_fault *vmf);
+
+/* readahead.c */
+bool fmap_around_needs_lower(const struct fmap_fault *f);
+void fmap_sync_readahead(struct fmap_fault *f);
+void fmap_async_readahead(struct fmap_fault *f);
+int fmap_read_folio(struct fmap_fault *f);
+
+#endif /* _FMAPFS_FAULT_H */

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Open regular files, except for reading and writing (io.c), locks (lock.c) and
+ * mappings (map.c).
+ */
+#include <linux/fadvise.h>
+#include <linux/falloc.h>
+#include <linux/slab.h>
+
+#include "lower.h"
+
+/* What fcntl(F_SETFL) can change after the open. */
+#define FMAP_SETFL_MASK	(O_APPEND | O_NONBLOCK | O_NDELAY | O_DIRECT | O_NOATIME)
+
+/* What only the open itself is about. */
+#define FMAP_OPEN_ONLY	(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC)
+
+static struct kmem_cache *fmap_file_cachep;
+
+/**
+ * fmap_lower_flags - the flags that the lower file is to have
+ * @file:	our file
+ *
+ * Return: those of @file, with the noatime of our mount.
+ */
+unsigned int fmap_lower_flags(const struct file *file)
+{
+	unsigned int flags = file->f_flags & ~FMAP_OPEN_ONLY;
+
+	if (file->f_path.mnt->mnt_flags & MNT_NOATIME)
+		flags |= O_NOATIME;
+	return flags;
+}
+
+/**
+ * fmap_sync_flags - pass on what fcntl(F_SETFL) has changed
+ * @file:	our file
+ * @lower:	the lower file
+ *
+ * Return: 0; -EPERM or -EINVAL if the lower file cannot have the flags.
+ */
+int fmap_sync_flags(struct file *file, struct file *lower)
+{
+	unsigned int flags = fmap_lower_flags(file) & FMAP_SETFL_MASK;
+	unsigned int changed = (flags ^ lower->f_flags) & FMAP_SETFL_MASK;
+
+	if (likely(!changed))
+		return 0;
+	if (changed & O_APPEND && IS_APPEND(file_inode(lower)))
+		return -EPERM;
+	if (flags & O_DIRECT && !(lower->f_mode & FMODE_CAN_ODIRECT))
+		return -EINVAL;
+
+	spin_lock(&lower->f_lock);
+	lower->f_flags = (lower->f_flags & ~FMAP_SETFL_MASK) | flags;
+	lower->f_iocb_flags = iocb_flags(lower);
+	spin_unlock(&lower->f_lock);
+	return 0;
+}
+
+/**
+ * fmap_file_alloc - what hangs on an open file
+ *
+ * Return: with no lower file yet, or NULL.
+ */
+struct fmap_file *fmap_file_alloc(void)
+{
+	return kmem_cache_zalloc(fmap_file_cachep, GFP_KERNEL);
+}
+
+/**
+ * fmap_file_free - undo fmap_file_alloc()
+ * @ff:	with no lower file any more
+ */
+void fmap_file_free(struct fmap_file *ff)
+{
+	kmem_cache_free(fmap_file_cachep, ff);
+}
+
+static int fmap_open_lower(struct fmap_file *ff, struct file *file)
+{
+	/* With overlayfs above, f_path is overlayfs's. */
+	struct path path = fmap_lower_path(file_dentry(file));
+	int flags = fmap_lower_flags(file);
+
+	ff->backing = backing_file_open(file, flags, &path, current_cred());
+	if (IS_ERR(ff->backing))
+		return PTR_ERR(ff->backing);
+	ff->lower = fmap_open_io(ff->backing, flags, &path, current_cred());
+	if (IS_ERR(ff->lower)) {
+		fput(ff->backing);
+		return PTR_ERR(ff->lower);
+	}
+	return 0;
+}
+
+/* What the lower file can and cannot do, where the VFS asks our file. */
+static void fmap_inherit_mode(struct file *file, const struct file *lower)
+{
+	const fmode_t can = FMODE_NOWAIT | FMODE_CAN_ODIRECT;
+	const fmode_t default_on = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE |
+				   FMODE_ATOMIC_POS;
+
+	file->f_mode |= lower->f_mode & can;
+	file->f_mode &= lower->f_mode | ~default_on;
+}
+
+/*
+ * The caller's credentials open the lower file; ->permission has asked the lower
+ * inode whether it may. O_TRUNC comes later, as ->setattr.
+ */
+static int fmap_open(struct inode *inode, struct file *file)
+{
+	struct fmap_file *ff = fmap_file_alloc();
+	int err;
+
+	if (!ff)
+		return -ENOMEM;
+	err = fmap_open_lower(ff, file);
+	if (err) {
+		fmap_file_free(ff);
+		return err;
+	}
+	fmap_inherit_mode(file, ff->lower);
+	file->private_data = ff;
+	return 0;
+}
+
+/**
+ * fmap_release - ->release of files and directories
+ * @inode:	our inode
+ * @file:	our file, with no user left; mappings may still use the backing
+ *		file, and locks that belong to it stay until they are gone
+ *
+ * Return: 0.
+ */
+int fmap_release(struct inode *inode, struct file *file)
+{
+	struct fmap_file *ff = fmap_file(file);
+
+	fput(ff->lower);
+	fput(ff->backing);
+	fmap_file_free(ff);
+	return 0;
+}
+
+/**
+ * fmap_flush - ->flush: a file descriptor is closed
+ * @file:	our file
+ * @id:		whose POSIX locks go with it
+ *
+ * The VFS drops them from our inode, where there are none.
+ *
+ * Return: what the lower ->flush returns, or 0.
+ */
+int fmap_flush(struct file *file, fl_owner_t id)
+{
+	struct fmap_file *ff = fmap_file(file);
+	int err = 0;
+
+	if (ff->lower->f_op->flush)
+		err = ff->lower->f_op->flush(ff->lower, id);
+	locks_remove_posix(ff->backing, id);
+	return err;
+}
+
+/**
+ * fmap_fsync - ->fsync of files and directories
+ * @file:	our file
+ * @start:	first byte
+ * @end:	last byte
+ * @datasync:	not the metadata that reading does not need
+ *
+ * Return: 0 or a negative errno; a writeback error once for each open file, as
+ * the lower file remembers it.
+ */
+int fmap_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	return vfs_fsync_range(fmap_lower_file(file), start, end, datasync);
+}
+
+/**
+ * fmap_llseek - ->llseek of files and directories
+ * @file:	our file; the VFS serialises users of its f_pos
+ * @offset:	where to
+ * @whence:	SEEK_ constant
+ *
+ * By the lower file: its size, holes, limits and directory offsets.
+ *
+ * Return: the new position or a negative errno.
+ */
+loff_t fmap_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct file *lower = fmap_lower_file(file);
+	loff_t ret;
+
+	lower->f_pos = file->f_pos;
+	ret = vfs_llseek(lower, offset, whence);
+	file->f_pos = lower->f_pos;
+	return ret;
+}
+
+static long fmap_fallocate(struct file *file, int mode, loff_t offset,
+			   loff_t len)
+{
+	struct file *lower = fmap_lower_file(file);
+	long err;
+
+	err = fmap_sync_flags(file, lower);
+	if (err)
+		return err;
+	err = vfs_fallocate(lower, mode, offset, len);
+	fmap_copy_attr(file_inode(file));
+	return err;
+}
+
+/* Advice is kept in the file: mappings and read(2) both must see it. */
+static int fmap_fadvise(struct file *file, loff_t offset, loff_t len, int advice)
+{
+	struct fmap_file *ff = fmap_file(file);
+	int err;
+
+	err = vfs_fadvise(ff->lower, offset, len, advice);
+	if (!err && ff->backing != ff->lower)
+		err = vfs_fadvise(ff->backing, offset, len, advice);
+	return err;
+}
+
+const struct file_operations fmap_file_fops = {
+	.open			= fmap_open,
+	.release		= fmap_release,
+	.flush			= fmap_flush,
+	.llseek			= fmap_llseek,
+	.read_iter		= fmap_read_iter,
+	.write_iter		= fmap_write_iter,
+	.splice_read		= fmap_splice_read,
+	.splice_write		= fmap_splice_write,
+	.mmap			= fmap_mmap,
+	.get_unmapped_area	= fmap_get_unmapped_area,
+	.fsync			= fmap_fsync,
+	.fallocate		= fmap_fallocate,
+	.fadvise		= fmap_fadvise,
+	.lock			= fmap_lock,
+	.flock			= fmap_flock,
+	.setlease		= fmap_setlease,
+};
+
+/**
+ * fmap_file_cache_init - when the module loads
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int fmap_file_cache_init(void)
+{
+	fmap_file_cachep = KMEM_CACHE(fmap_file, SLAB_ACCOUNT);
+	return fmap_file_cachep ? 0 : -ENOMEM;
+}
+
+/** fmap_file_cache_exit - when the module goes */
+void fmap_file_cache_exit(void)
+{
+	kmem_cache_destroy(fmap_file_cachep);
+}

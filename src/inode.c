@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Inodes: one of ours for each lower inode, so that hard links, locks and
+ * mappings agree on it.
+ *
+ * What the VFS reads from our inode without asking us (type, mode, owner, size,
+ * flags) is a copy, refreshed on each revalidation, stat and change through us.
+ * Everything that can be asked goes to the lower inode.
+ *
+ * Lock order: our i_rwsem, the lower's freeze protection, the lower's i_rwsem;
+ * our i_lock is innermost and only serialises the copying.
+ */
+#include <linux/fs_stack.h>
+#include <linux/hash.h>
+#include <linux/posix_acl.h>
+#include <linux/slab.h>
+
+#include "lower.h"
+
+/* Flags of the lower inode that the VFS checks before it asks us. */
+#define FMAP_COPIED_FLAGS	(S_SYNC | S_DIRSYNC | S_IMMUTABLE | S_APPEND)
+
+static struct kmem_cache *fmap_inode_cachep;
+
+static kuid_t fmap_lower_uid(const struct inode *inode, const struct inode *lower)
+{
+	return AS_KUIDT(i_uid_into_vfsuid(fmap_lower_idmap(inode->i_sb), lower));
+}
+
+static kgid_t fmap_lower_gid(const struct inode *inode, const struct inode *lower)
+{
+	return AS_KGIDT(i_gid_into_vfsgid(fmap_lower_idmap(inode->i_sb), lower));
+}
+
+/**
+ * fmap_copy_attr - copy the attributes of the lower inode
+ * @inode:	our inode
+ *
+ * Takes i_lock, so that of two racing copies the later one is the newer one.
+ */
+void fmap_copy_attr(struct inode *inode)
+{
+	struct inode *lower = fmap_lower_inode(inode);
+
+	spin_lock(&inode->i_lock);
+	inode->i_mode = lower->i_mode;
+	inode->i_uid = fmap_lower_uid(inode, lower);
+	inode->i_gid = fmap_lower_gid(inode, lower);
+	set_nlink(inode, lower->i_nlink);
+	i_size_write(inode, i_size_read(lower));
+	inode->i_blocks = lower->i_blocks;
+	fsstack_copy_attr_times(inode, lower);
+	inode_set_flags(inode, lower->i_flags & FMAP_COPIED_FLAGS,
+			FMAP_COPIED_FLAGS);
+	spin_unlock(&inode->i_lock);
+}
+
+/**
+ * fmap_refresh_attr - copy what the VFS looks at, if it changed below
+ * @inode:	our inode
+ *
+ * Cheap enough for each path component, and safe under RCU path walk.
+ */
+void fmap_refresh_attr(struct inode *inode)
+{
+	const struct inode *lower = fmap_lower_inode(inode);
+
+	if (inode->i_mode == lower->i_mode &&
+	    uid_eq(inode->i_uid, fmap_lower_uid(inode, lower)) &&
+	    gid_eq(inode->i_gid, fmap_lower_gid(inode, lower)) &&
+	    !((inode->i_flags ^ lower->i_flags) & FMAP_COPIED_FLAGS) &&
+	    i_size_read(inode) == i_size_read(lower))
+		return;
+	fmap_copy_attr(inode);
+}
+
+/**
+ * fmap_permission - ->permission, by the lower inode alone
+ * @idmap:	of our mount, which cannot be idmapped
+ * @inode:	our inode
+ * @mask:	MAY_ flags; with MAY_NOT_BLOCK under RCU path walk
+ *
+ * A chmod done directly below counts at once, and no access is granted that the
+ * lower filesystem refuses: nothing later asks it about search permission.
+ *
+ * Return: 0, or what the lower filesystem says.
+ */
+int fmap_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
+{
+	return fmap_do_permission(inode->i_sb, fmap_lower_inode(inode), mask);
+}
+
+/**
+ * fmap_getattr - ->getattr: stat the lower file
+ * @idmap:	of our mount, which cannot be idmapped
+ * @path:	our path, referenced
+ * @stat:	to fill
+ * @request_mask: STATX_ flags
+ * @flags:	AT_STATX_ flags
+ *
+ * The device is ours, except where the lower filesystem itself says another one
+ * than that of its root: btrfs tells subvolumes apart by it.
+ *
+ * Return: 0 or a negative errno.
+ */
+int fmap_getattr(struct mnt_idmap *idmap, const struct path *path,
+		 struct kstat *stat, u32 request_mask, unsigned int flags)
+{
+	struct path lower = fmap_lower_path(path->dentry);
+	struct super_block *sb = path->dentry->d_sb;
+	int err;
+
+	/* The LSM has been asked about our path. */
+	err = vfs_getattr_nosec(&lower, stat, request_mask, flags);
+	if (err)
+		return err;
+	if (stat->dev == fmap_sbi(sb)->lower_dev)
+		stat->dev = sb->s_dev;
+	fmap_refresh_attr(d_inode(path->dentry));
+	return 0;
+}
+
+/*
+ * What the lower filesystem is to change. A mode that only drops set-ID bits is
+ * left to it; our i_mode, which it was made from, may be stale. Capabilities of
+ * the file are dropped by its own xattr, not by what we know of it.
+ */
+static struct iattr fmap_lower_iattr(const struct inode *inode,
+				     const struct iattr *attr)
+{
+	struct iattr lower = *attr;
+
+	if (attr->ia_valid & (ATTR_KILL_SUID | ATTR_KILL_SGID))
+		lower.ia_valid &= ~ATTR_MODE;
+	if (attr->ia_valid & ATTR_SIZE)
+		lower.ia_valid |= ATTR_KILL_PRIV;
+	if (attr->ia_valid & ATTR_FILE) {
+		if (attr->ia_file->f_op == &fmap_file_fops)
+			lower.ia_file = fmap_lower_file(attr->ia_file);
+		else
+			lower.ia_valid &= ~ATTR_FILE;
+	}
+	return lower;
+}
+
+/* truncate(2) does this on our inode, where it keeps nobody out. */
+static int fmap_begin_truncate(struct inode *lower, const struct iattr *attr)
+{
+	int err;
+
+	if (!(attr->ia_valid & ATTR_SIZE) || attr->ia_valid & ATTR_FILE)
+		return 0;
+	err = get_write_access(lower);
+	if (err)
+		return err;
+	err = break_lease(lower, O_WRONLY);
+	if (err)
+		put_write_access(lower);
+	return err;
+}
+
+static void fmap_end_truncate(struct inode *lower, const struct iattr *attr)
+{
+	if (attr->ia_valid & ATTR_SIZE && !(attr->ia_valid & ATTR_FILE))
+		put_write_access(lower);
+}
+
+/**
+ * fmap_setattr - ->setattr: change the lower inode
+ * @idmap:	of our mount, which cannot be idmapped
+ * @dentry:	our dentry, its inode locked
+ * @attr:	what to change; left as it is
+ *
+ * Return: 0 or a negative errno.
+ */
+int fmap_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
+		 struct iattr *attr)
+{
+	struct dentry *lower_dentry = fmap_lower_dentry(dentry);
+	struct inode *lower = d_inode(lower_dentry);
+	struct inode *inode = d_inode(dentry);
+	struct super_block *sb = dentry->d_sb;
+	struct iattr lower_attr = fmap_lower_iattr(inode, attr);
+	int err;
+
+	err = fmap_begin_truncate(lower, attr);
+	if (err)
+		return err;
+	err = mnt_want_write(fmap_lower_mnt(sb));
+	if (err)
+		goto out;
+
+	inode_lock(lower);
+	err = fmap_do_setattr(sb, lower_dentry, &lower_attr);
+	inode_unlock(lower);
+	mnt_drop_write(fmap_lower_mnt(sb));
+	fmap_copy_attr(inode);
+out:
+	fmap_end_truncate(lower, attr);
+	return err;
+}
+
+static const char *fmap_get_link(struct dentry *dentry, struct inode *inode,
+				 struct delayed_call *done)
+{
+	struct path lower;
+
+	/* RCU path walk has no dentry, and ->get_link below may want one. */
+	if (!dentry)
+		return ERR_PTR(-ECHILD);
+	lower = fmap_lower_path(dentry);
+	touch_atime(&lower);
+	return vfs_get_link(lower.dentry, done);
+}
+
+const struct inode_operations fmap_file_iops = {
+	.permission	= fmap_permission,
+	.getattr	= fmap_getattr,
+	.setattr	= fmap_setattr,
+	.listxattr	= fmap_listxattr,
+	FMAP_ACL_IOPS
+};
+
+static const struct inode_operations fmap_symlink_iops = {
+	.get_link	= fmap_get_link,
+	.permission	= fmap_permission,
+	.getattr	= fmap_getattr,
+	.setattr	= fmap_setattr,
+	.listxattr	= fmap_listxattr,
+};
+
+static int fmap_inode_test(struct inode *inode, void *lower)
+{
+	return fmap_lower_inode(inode) == lower;
+}
+
+static int fmap_inode_set(struct inode *inode, void *lower)
+{
+	fmap_i(inode)->lower = lower;
+	return 0;
+}
+
+static void fmap_inode_fill(struct inode *inode, struct inode *lower)
+{
+	inode->i_ino = lower->i_ino;
+	inode->i_blkbits = lower->i_blkbits;
+	/* Times are the lower filesystem's; ACLs are cached there. */
+	inode->i_flags |= S_NOATIME | S_NOCMTIME;
+	cache_no_acl(inode);
+	fmap_copy_attr(inode);
+
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+		inode->i_op = &fmap_file_iops;
+		inode->i_fop = &fmap_file_fops;
+		break;
+	case S_IFDIR:
+		inode->i_op = &fmap_dir_iops;
+		inode->i_fop = &fmap_dir_fops;
+		break;
+	case S_IFLNK:
+		inode->i_op = &fmap_symlink_iops;
+		break;
+	default:
+		/* Pipes, sockets and devices work by our inode alone. */
+		inode->i_op = &fmap_file_iops;
+		init_special_inode(inode, inode->i_mode, lower->i_rdev);
+		break;
+	}
+}
+
+/**
+ * fmap_iget - our inode over a lower one
+ * @sb:		our superblock
+ * @lower:	the lower inode; the caller has a reference and keeps it
+ *
+ * Return: the one inode for @lower, referenced, or ERR_PTR(-ENOMEM).
+ */
+struct inode *fmap_iget(struct super_block *sb, struct inode *lower)
+{
+	struct inode *inode;
+
+	inode = iget5_locked(sb, hash_ptr(lower, 32), fmap_inode_test,
+			     fmap_inode_set, lower);
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	if (inode->i_state & I_NEW) {
+		ihold(lower);
+		fmap_inode_fill(inode, lower);
+		unlock_new_inode(inode);
+	}
+	return inode;
+}
+
+/**
+ * fmap_alloc_inode - ->alloc_inode
+ * @sb:	our superblock
+ *
+ * Return: an inode without a lower one, or NULL.
+ */
+struct inode *fmap_alloc_inode(struct super_block *sb)
+{
+	struct fmap_inode *fi;
+
+	fi = alloc_inode_sb(sb, fmap_inode_cachep, GFP_KERNEL);
+	if (!fi)
+		return NULL;
+	fi->lower = NULL;
+	fi->vm_ops = NULL;
+	spin_lock_init(&fi->vm_ops_lock);
+	return &fi->vfs_inode;
+}
+
+/**
+ * fmap_evict_inode - ->evict_inode
+ * @inode:	with no user left
+ *
+ * The pointer to the lower inode stays: RCU path walk may still follow it, and
+ * the lower inode is freed a grace period after this, too.
+ */
+void fmap_evict_inode(struct inode *inode)
+{
+	truncate_inode_pages_final(&inode->i_data);
+	clear_inode(inode);
+	iput(fmap_lower_inode(inode));
+}
+
+/**
+ * fmap_free_inode - ->free_inode, an RCU grace period after eviction
+ * @inode:	to free; its mount may be gone
+ */
+void fmap_free_inode(struct inode *inode)
+{
+	struct fmap_inode *fi = fmap_i(inode);
+
+	fmap_vm_ops_free(fi);
+	kmem_cache_free(fmap_inode_cachep, fi);
+}
+
+static void fmap_inode_init_once(void *obj)
+{
+	struct fmap_inode *fi = obj;
+
+	inode_init_once(&fi->vfs_inode);
+}
+
+/**
+ * fmap_inode_cache_init - when the module loads
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int fmap_inode_cache_init(void)
+{
+	fmap_inode_cachep = kmem_cache_create("fmapfs_inode",
+					      sizeof(struct fmap_inode), 0,
+					      SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT,
+					      fmap_inode_init_once);
+	return fmap_inode_cachep ? 0 : -ENOMEM;
+}
+
+/** fmap_inode_cache_exit - when the module goes, after rcu_barrier() */
+void fmap_inode_cache_exit(void)
+{
+	kmem_cache_destroy(fmap_inode_cachep);
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * File locks and leases: on the lower inode, so that a program that opens a file
+ * through us and one that opens it directly keep each other out.
+ *
+ * They belong to the backing file, which a mapping keeps, as it would keep an
+ * ordinary file. Its last fput() drops flock and OFD locks and leases; POSIX
+ * locks go with ->flush.
+ */
+#include <linux/file.h>
+
+#include "lower.h"
+
+/* An OFD lock belongs to the open file, which below is the backing file. */
+static void fmap_lock_set_file(struct file_lock *fl, struct file *file,
+			       struct file *owner)
+{
+	fmap_fl_file(fl) = file;
+	if (fmap_fl_flags(fl) & FL_OFDLCK)
+		fmap_fl_owner(fl) = owner;
+}
+
+/**
+ * fmap_lock - ->lock: POSIX and OFD locks
+ * @file:	our file
+ * @cmd:	F_GETLK, F_SETLK, F_SETLKW or F_CANCELLK
+ * @fl:		the lock; with -EINPROGRESS or FILE_LOCK_DEFERRED it is queued
+ *		below and so stays on the lower file
+ *
+ * Return: as vfs_lock_file().
+ */
+int fmap_lock(struct file *file, int cmd, struct file_lock *fl)
+{
+	struct file *lower = fmap_file(file)->backing;
+	int err;
+
+	fmap_lock_set_file(fl, lower, lower);
+	if (cmd == F_GETLK)
+		err = vfs_test_lock(lower, fl);
+	else if (cmd == F_CANCELLK)
+		err = vfs_cancel_lock(lower, fl);
+	else
+		err = vfs_lock_file(lower, cmd, fl, NULL);
+	if (err != FILE_LOCK_DEFERRED)
+		fmap_lock_set_file(fl, file, file);
+	return err;
+}
+
+/**
+ * fmap_flock - ->flock
+ * @file:	our file
+ * @cmd:	F_SETLK or F_SETLKW
+ * @fl:		the lock, the caller's own
+ *
+ * Return: 0 or a negative errno.
+ */
+int fmap_flock(struct file *file, int cmd, struct file_lock *fl)
+{
+	struct file *lower = fmap_file(file)->backing;
+	int err;
+
+	fmap_fl_file(fl) = lower;
+	fmap_fl_owner(fl) = lower;
+	if (lower->f_op->flock)
+		err = lower->f_op->flock(lower, cmd, fl);
+	else
+		err = locks_lock_file_wait(lower, fl);
+	fmap_fl_file(fl) = file;
+	fmap_fl_owner(fl) = file;
+	return err;
+}
+
+/*
+ * A lease is broken with a signal to the owner of the lower file, which nobody
+ * can set: it gets what fcntl(F_SETOWN, F_SETSIG) have set on ours.
+ */
+static int fmap_copy_owner(struct file *file, struct file *lower)
+{
+	struct fown_struct *own, *lower_own;
+	struct pid *pid = NULL;
+	enum pid_type type = PIDTYPE_TGID;
+	int err;
+
+	err = file_f_owner_allocate(lower);
+	if (err)
+		return err;
+	own = file_f_owner(file);
+	if (!own)
+		return 0;
+	lower_own = file_f_owner(lower);
+
+	read_lock_irq(&own->lock);
+	if (own->pid) {
+		pid = get_pid(own->pid);
+		type = own->pid_type;
+	}
+	read_unlock_irq(&own->lock);
+
+	lower_own->signum = own->signum;
+	if (pid)
+		__f_setown(lower, pid, type, 1);
+	put_pid(pid);
+	return 0;
+}
+
+/**
+ * fmap_setlease - ->setlease
+ * @file:	our file
+ * @arg:	F_RDLCK, F_WRLCK or F_UNLCK
+ * @lease:	the lease to add; NULL with F_UNLCK
+ * @priv:	for the lease manager; with F_UNLCK, the owner
+ *
+ * Return: 0 or a negative errno.
+ */
+int fmap_setlease(struct file *file, fmap_lease_arg_t arg,
+		  struct file_lease **lease, void **priv)
+{
+	struct file *lower = fmap_file(file)->backing;
+	int err;
+
+	if (lease && *lease) {
+		err = fmap_copy_owner(file, lower);
+		if (err)
+			return err;
+		fmap_fl_file(*lease) = lower;
+	}
+	return vfs_setlease(lower, arg, lease, priv);
+}

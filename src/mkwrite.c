@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ->page_mkwrite: the first write to a page of a shared mapping.
+ *
+ * The lower's own hook does the work: it reserves the blocks, and a filesystem
+ * that finds a dirty page without a reservation loses data. It also takes the
+ * freeze protection. A second one of ours on the same filesystem would be a
+ * recursive read lock that deadlocks against a freeze waiting in between, so
+ * there is none here.
+ *
+ * Only where the lower's hook is filemap_page_mkwrite() itself does our own
+ * stand in for it, freeze protection included.
+ */
+#include <linux/pagemap.h>
+
+#include "fault.h"
+
+/*
+ * Follows filemap_page_mkwrite() (6.12). vmf->page is referenced, not locked;
+ * the fault lock is held and must stay so: the core has replaced vmf->flags,
+ * whether a drop would be allowed is not to be seen.
+ */
+static vm_fault_t fmap_mkwrite_filemap(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct address_space *mapping = file->f_mapping;
+	struct super_block *sb = mapping->host->i_sb;
+	struct folio *folio = page_folio(vmf->page);
+	vm_fault_t ret = VM_FAULT_LOCKED;
+
+	sb_start_pagefault(sb);
+	file_update_time(file);
+	folio_lock(folio);
+	if (folio->mapping != mapping) {
+		/* Truncated since the page was found. */
+		folio_unlock(folio);
+		ret = VM_FAULT_NOPAGE;
+	} else {
+		/*
+		 * Dirty before the freeze protection ends: a freeze that waits
+		 * for it then writes this folio back and protects it again.
+		 */
+		folio_mark_dirty(folio);
+		folio_wait_stable(folio);
+	}
+	sb_end_pagefault(sb);
+	return ret;
+}
+
+static enum fmap_counter fmap_mkwrite_outcome(vm_fault_t ret)
+{
+	if (!ret)
+		return FMAP_mkw_unlocked_ok;
+	if (ret & VM_FAULT_OOM)
+		return FMAP_mkw_oom;
+	if (ret & VM_FAULT_ERROR)
+		return FMAP_mkw_sigbus;
+	if (ret & VM_FAULT_NOPAGE)
+		return FMAP_mkw_nopage;
+	if (ret & VM_FAULT_LOCKED)
+		return FMAP_mkw_locked;
+	return FMAP_mkw_other;
+}
+
+/**
+ * fmap_page_mkwrite - ->page_mkwrite of a wrapped mapping
+ * @vmf:	the fault; vmf->page is the page, referenced and not locked
+ *
+ * Called by do_page_mkwrite() (6.12) with the fault lock held, which no
+ * ->page_mkwrite may drop, so the mount stays for the whole call. Where the
+ * write comes from is seen in the PTE alone: the core has replaced vmf->flags.
+ *
+ * Return: what the lower's hook returns: %VM_FAULT_LOCKED with the page dirty
+ * and locked, 0 to have the core lock and check it, %VM_FAULT_NOPAGE if it is
+ * gone, or an error.
+ */
+vm_fault_t fmap_page_mkwrite(struct vm_fault *vmf)
+{
+	const struct fmap_vm_ops *fvo = fmap_vm_ops(vmf->vma);
+	const struct fmap_sb_info *sbi = fvo->sbi;
+	bool own = fvo->mkwrite_is_filemap && !READ_ONCE(sbi->config.engine)->native;
+	vm_fault_t ret;
+
+	fmap_count(sbi, FMAP_mkw_calls);
+	fmap_count(sbi, pte_present(vmf->orig_pte) ? FMAP_mkw_from_wp :
+						     FMAP_mkw_from_fault);
+	fmap_count(sbi, own ? FMAP_mkw_own : FMAP_mkw_lower);
+
+	ret = own ? fmap_mkwrite_filemap(vmf) : fvo->lower->page_mkwrite(vmf);
+	fmap_count(sbi, fmap_mkwrite_outcome(ret));
+	return ret;
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mount options: one table both parses and prints them.
+ */
+#include <linux/ctype.h>
+#include <linux/fs_context.h>
+#include <linux/fs_parser.h>
+#include <linux/kstrtox.h>
+#include <linux/log2.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "fault.h"
+
+#define FMAP_READAHEAD_MAX	(16UL << 20)
+
+#define fmap_invalf(fc, fmt, ...) \
+	invalf(fc, FMAP_NAME ": " fmt, ##__VA_ARGS__)
+
+/**
+ * struct fmap_option - a mount option that takes a value
+ * @name:	left of the equals sign
+ * @allowed:	what may be right of it, for the message that refuses a value
+ * @parse:	store @value in @config; -EINVAL: not allowed, -EOPNOTSUPP:
+ *		allowed, but this version does not have it
+ * @show:	print the value back as @parse would take it
+ */
+struct fmap_option {
+	const char *name;
+	const char *allowed;
+	int (*parse)(struct fmap_config *config, const char *value);
+	void (*show)(struct seq_file *m, const struct fmap_config *config);
+};
+
+static const char * const fmap_policy_names[] = {
+	[FMAP_KERNEL]	= "kernel",
+	[FMAP_OFF]	= "off",
+	[FMAP_SIZE]	= "SIZE",	/* stands for a number, is no value itself */
+	[FMAP_TABLE]	= "table",
+	[FMAP_ADAPTIVE]	= "adaptive",
+};
+
+static int fmap_parse_engine(struct fmap_config *config, const char *value)
+{
+	int i;
+
+	for (i = 0; i < FMAP_NR_ENGINES; i++) {
+		if (strcmp(value, fmap_engines[i].name))
+			continue;
+		if (!fmap_engines[i].built)
+			return -EOPNOTSUPP;
+		config->engine = &fmap_engines[i];
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static void fmap_show_engine(struct seq_file *m,
+			     const struct fmap_config *config)
+{
+	seq_puts(m, READ_ONCE(config->engine)->name);
+}
+
+static int fmap_parse_install(struct fmap_config *config, const char *value)
+{
+	int i;
+
+	for (i = 0; i < FMAP_NR_INSTALLERS; i++) {
+		if (strcmp(value, fmap_installers[i].name))
+			continue;
+		if (!fmap_installers[i].built)
+			return -EOPNOTSUPP;
+		config->installer = &fmap_installers[i];
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static void fmap_show_install(struct seq_file *m,
+			      const struct fmap_config *config)
+{
+	seq_puts(m, READ_ONCE(config->installer)->name);
+}
+
+/* Decimal digits, then k, m or nothing. Zero: not a size. */
+static unsigned long fmap_parse_size(const char *value)
+{
+	/* So few that no suffix makes them wrap. */
+	char digits[12];
+	unsigned long size;
+	unsigned int shift;
+	ssize_t len;
+
+	len = strscpy(digits, value, sizeof(digits));
+	if (len <= 0)
+		return 0;
+	switch (tolower(digits[len - 1])) {
+	case 'k':
+		shift = 10;
+		break;
+	case 'm':
+		shift = 20;
+		break;
+	default:
+		shift = 0;
+		break;
+	}
+	if (shift)
+		digits[len - 1] = '\0';
+	if (!isdigit(digits[0]) || kstrtoul(digits, 10, &size))
+		return 0;
+	return size << shift;
+}
+
+static void fmap_show_policy(struct seq_file *m, enum fmap_policy_kind kind,
+			     unsigned int pages)
+{
+	unsigned long size = (unsigned long)pages << PAGE_SHIFT;
+
+	if (kind != FMAP_SIZE)
+		seq_puts(m, fmap_policy_names[kind]);
+	else if (IS_ALIGNED(size, SZ_1M))
+		seq_printf(m, "%lum", size >> 20);
+	else
+		seq_printf(m, "%luk", size >> 10);
+}
+
+static int fmap_parse_around(struct fmap_config *config, const char *value)
+{
+	unsigned long size = fmap_parse_size(value);
+	int kind;
+
+	if (size) {
+		if (!is_power_of_2(size) || size < PAGE_SIZE || size > PMD_SIZE)
+			return -EINVAL;
+		config->around.kind = FMAP_SIZE;
+		config->around.pages = size >> PAGE_SHIFT;
+		return 0;
+	}
+	kind = match_string(fmap_policy_names, ARRAY_SIZE(fmap_policy_names),
+			    value);
+	switch (kind) {
+	case FMAP_KERNEL:
+	case FMAP_OFF:
+	case FMAP_TABLE:
+		config->around.kind = kind;
+		return 0;
+	case FMAP_ADAPTIVE:
+		return -EOPNOTSUPP;
+	default:
+		return -EINVAL;
+	}
+}
+
+static void fmap_show_around(struct seq_file *m,
+			     const struct fmap_config *config)
+{
+	fmap_show_policy(m, READ_ONCE(config->around.kind),
+			 READ_ONCE(config->around.pages));
+}
+
+static int fmap_parse_readahead(struct fmap_config *config, const char *value)
+{
+	unsigned long size = fmap_parse_size(value);
+	int kind;
+
+	if (size) {
+		if (!PAGE_ALIGNED(size) || size > FMAP_READAHEAD_MAX)
+			return -EINVAL;
+		return -EOPNOTSUPP;
+	}
+	kind = match_string(fmap_policy_names, ARRAY_SIZE(fmap_policy_names),
+			    value);
+	switch (kind) {
+	case FMAP_KERNEL:
+	case FMAP_OFF:
+		config->readahead.kind = kind;
+		return 0;
+	case FMAP_ADAPTIVE:
+		return -EOPNOTSUPP;
+	default:
+		return -EINVAL;
+	}
+}
+
+static void fmap_show_readahead(struct seq_file *m,
+				const struct fmap_config *config)
+{
+	fmap_show_policy(m, READ_ONCE(config->readahead.kind),
+			 READ_ONCE(config->readahead.pages));
+}
+
+static int fmap_parse_rule(struct fmap_config *config, const char *value)
+{
+	return -EOPNOTSUPP;
+}
+
+static const struct fmap_option fmap_options[] = {
+	{
+		.name		= "engine",
+		.allowed	= "pin, retry, hold or native",
+		.parse		= fmap_parse_engine,
+		.show		= fmap_show_engine,
+	}, {
+		.name		= "install",
+		.allowed	= "handover or insert",
+		.parse		= fmap_parse_install,
+		.show		= fmap_show_install,
+	}, {
+		.name		= "around",
+		.allowed	= "kernel, off, table, adaptive or a power of two from 4k to 2m",
+		.parse		= fmap_parse_around,
+		.show		= fmap_show_around,
+	}, {
+		.name		= "readahead",
+		.allowed	= "kernel, off, adaptive or whole pages up to 16m",
+		.parse		= fmap_parse_readahead,
+		.show		= fmap_show_readahead,
+	}, {
+		.name		= "rule",
+		.allowed	= "GLOB:around=...:readahead=...",
+		.parse		= fmap_parse_rule,
+	},
+};
+
+static const struct fmap_option *fmap_find_option(const char *name)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(fmap_options); i++)
+		if (!strcmp(name, fmap_options[i].name))
+			return &fmap_options[i];
+	return NULL;
+}
+
+/*
+ * The source is left to the VFS, and so is the message about an option that
+ * neither of us knows: it names filesystem and option.
+ */
+static int fmap_parse_param(struct fs_context *fc, struct fs_parameter *param)
+{
+	const struct fmap_option *opt = fmap_find_option(param->key);
+	int err;
+
+	if (!opt)
+		return -ENOPARAM;
+	if (param->type != fs_value_is_string)
+		return fmap_invalf(fc, "%s= wants a value: %s", opt->name,
+				   opt->allowed);
+
+	err = opt->parse(fc->fs_private, param->string);
+	if (err == -EOPNOTSUPP)
+		return fmap_invalf(fc, "%s=%s: not supported by this version",
+				   opt->name, param->string);
+	if (err)
+		return fmap_invalf(fc, "%s=%s: not allowed, expected %s",
+				   opt->name, param->string, opt->allowed);
+	return 0;
+}
+
+/**
+ * fmap_show_options - ->show_options, for /proc/mounts
+ * @m:		where to print
+ * @root:	the root of the mount
+ *
+ * Prints every option, so that what is in force is seen even when a later
+ * version changes a default.
+ *
+ * Return: 0.
+ */
+int fmap_show_options(struct seq_file *m, struct dentry *root)
+{
+	const struct fmap_config *config = &fmap_sbi(root->d_sb)->config;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(fmap_options); i++) {
+		if (!fmap_options[i].show)
+			continue;
+		seq_printf(m, ",%s=", fmap_options[i].name);
+		fmap_options[i].show(m, config);
+	}
+	return 0;
+}
+
+/**
+ * fmap_config_init - the defaults
+ * @config:	to fill
+ */
+void fmap_config_init(struct fmap_config *config)
+{
+	*config = (struct fmap_config) {
+		.engine		= &fmap_engines[FMAP_ENGINE_PIN],
+		.installer	= &fmap_installers[FMAP_INSTALL_HANDOVER],
+		.around.kind	= FMAP_KERNEL,
+		.readahead.kind	= FMAP_KERNEL,
+	};
+}
+
+static void fmap_free_fc(struct fs_context *fc)
+{
+	kfree(fc->fs_private);
+	/* Ours still if no superblock took it. */
+	if (fc->purpose == FS_CONTEXT_FOR_MOUNT && fc->s_fs_info)
+		fmap_free_sbi(fc->s_fs_info);
+}
+
+static const struct fs_context_operations fmap_context_ops = {
+	.parse_param	= fmap_parse_param,
+	.get_tree	= fmap_get_tree,
+	.reconfigure	= fmap_reconfigure,
+	.free		= fmap_free_fc,
+};
+
+/**
+ * fmap_init_fs_context - ->init_fs_context
+ * @fc:	a mount or remount that begins
+ *
+ * A remount starts from what is in force, so that it changes only what it
+ * names.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int fmap_init_fs_context(struct fs_context *fc)
+{
+	struct fmap_config *config = kzalloc(sizeof(*config), GFP_KERNEL);
+
+	if (!config)
+		return -ENOMEM;
+	if (fc->purpose == FS_CONTEXT_FOR_RECONFIGURE)
+		*config = fmap_sbi(fc->root->d_sb)->config;
+	else
+		fmap_config_init(config);
+	fc->fs_private = config;
+	fc->ops = &fmap_context_ops;
+	return 0;
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Readahead of the mmap path, and the synchronous read of one folio.
+ *
+ * State lives where the kernel keeps it: in the f_ra of the backing file, one
+ * an open file. Its mmap_miss goes up by one with each miss and down with each
+ * hit; a file that misses far more than it hits gets no read-around any more.
+ */
+#include <linux/backing-dev.h>
+#include <linux/pagemap.h>
+#include <linux/psi.h>
+
+#include "fault.h"
+
+/* mmap_miss beyond which read-around stops, and ten times that its ceiling. */
+#define FMAP_LOTS_OF_MISSES	100
+
+static unsigned int fmap_misses_after_this(const struct file_ra_state *ra)
+{
+	unsigned int misses = READ_ONCE(ra->mmap_miss);
+
+	return misses < FMAP_LOTS_OF_MISSES * 10 ? misses + 1 : misses;
+}
+
+/*
+ * Which synchronous readahead does a miss get? Follows the order of
+ * do_sync_mmap_readahead() (6.12), without its effects. VM_HUGEPAGE does not
+ * come here: see fmap_miss_needs_lower().
+ */
+static enum fmap_counter fmap_plan_sync(const struct fmap_fault *f)
+{
+	const struct file_ra_state *ra = &f->file->f_ra;
+
+	if (f->vm_flags & VM_RAND_READ)
+		return FMAP_sra_skip_random;
+	if (!ra->ra_pages)
+		return FMAP_sra_skip_disabled;
+	if (f->readahead.kind == FMAP_OFF)
+		return FMAP_sra_skip_policy;
+	if (f->vm_flags & VM_SEQ_READ)
+		return FMAP_sra_seq;
+	if (fmap_misses_after_this(ra) > FMAP_LOTS_OF_MISSES)
+		return FMAP_sra_skip_lotsamiss;
+	return FMAP_sra_around;
+}
+
+/**
+ * fmap_around_needs_lower - is this miss's read-around out of our reach?
+ * @f:	a fault that missed; fault lock held
+ *
+ * In a mapping with large folios the kernel's read-around picks folio orders
+ * with page_cache_ra_order(), which is not exported. What we can call would
+ * fill the cache with single pages, and every later scan would pay for that.
+ */
+bool fmap_around_needs_lower(const struct fmap_fault *f)
+{
+	return mapping_large_folio_support(f->mapping) &&
+	       fmap_plan_sync(f) == FMAP_sra_around;
+}
+
+static void fmap_count_miss(struct fmap_fault *f)
+{
+	struct file_ra_state *ra = &f->file->f_ra;
+	unsigned int misses = fmap_misses_after_this(ra);
+
+	/* Shared by all threads that map the file: write it only to change it. */
+	if (misses != READ_ONCE(ra->mmap_miss)) {
+		WRITE_ONCE(ra->mmap_miss, misses);
+		fmap_fault_count(f, FMAP_sra_miss_inc);
+	} else {
+		fmap_fault_count(f, FMAP_sra_miss_saturated);
+	}
+}
+
+/*
+ * Read @nr pages from ractl's index, marking the page @ahead before their end,
+ * but nothing beyond the page that holds the file's last byte. Follows
+ * do_page_cache_ra() (6.12).
+ */
+static void fmap_ra_range(struct fmap_fault *f, struct readahead_control *ractl,
+			  unsigned long nr, unsigned long ahead)
+{
+	loff_t size = i_size_read(f->mapping->host);
+	pgoff_t index = readahead_index(ractl);
+	pgoff_t last;
+
+	if (!size)
+		return;
+	last = (size - 1) >> PAGE_SHIFT;
+	if (index > last)
+		return;
+	if (nr > last - index)
+		nr = last - index + 1;
+	page_cache_ra_unbounded(ractl, nr, ahead);
+}
+
+/* A window of ra_pages centred on the fault. */
+static void fmap_read_around(struct fmap_fault *f)
+{
+	struct file_ra_state *ra = &f->file->f_ra;
+	DEFINE_READAHEAD(ractl, f->file, ra, f->mapping, f->index);
+	unsigned int pages = ra->ra_pages;
+
+	if (f->index < pages / 2)
+		fmap_fault_count(f, FMAP_sra_around_clamped_bof);
+	ra->start = f->index - min_t(pgoff_t, f->index, pages / 2);
+	ra->size = pages;
+	ra->async_size = pages / 4;
+	ractl._index = ra->start;
+	fmap_fault_count_add(f, FMAP_sra_pages_requested, pages);
+	fmap_ra_range(f, &ractl, ra->size, ra->async_size);
+}
+
+static void fmap_read_ahead_seq(struct fmap_fault *f)
+{
+	struct file_ra_state *ra = &f->file->f_ra;
+	DEFINE_READAHEAD(ractl, f->file, ra, f->mapping, f->index);
+
+	fmap_fault_count_add(f, FMAP_sra_pages_requested, ra->ra_pages);
+	page_cache_sync_ra(&ractl, ra->ra_pages);
+}
+
+/**
+ * fmap_sync_readahead - readahead for a page that is not cached
+ * @f:	the fault; fault lock held, invalidate_lock not (readahead takes it)
+ *
+ * Called on a miss. May drop the fault lock. Whether it brought the page is
+ * seen only when the fault looks again.
+ */
+void fmap_sync_readahead(struct fmap_fault *f)
+{
+	enum fmap_counter plan = fmap_plan_sync(f);
+
+	fmap_fault_count(f, FMAP_sra_calls);
+	fmap_fault_count(f, plan);
+	switch (plan) {
+	case FMAP_sra_seq:
+		f->engine->drop(f, FMAP_drop_for_sync_ra);
+		fmap_read_ahead_seq(f);
+		break;
+	case FMAP_sra_around:
+		fmap_count_miss(f);
+		f->engine->drop(f, FMAP_drop_for_sync_ra);
+		fmap_read_around(f);
+		break;
+	case FMAP_sra_skip_lotsamiss:
+		fmap_count_miss(f);
+		break;
+	default:
+		break;
+	}
+}
+
+static void fmap_count_hit(struct fmap_fault *f)
+{
+	struct file_ra_state *ra = &f->file->f_ra;
+	unsigned int misses = READ_ONCE(ra->mmap_miss);
+
+	if (misses) {
+		WRITE_ONCE(ra->mmap_miss, misses - 1);
+		fmap_fault_count(f, FMAP_ara_miss_dec);
+	} else {
+		fmap_fault_count(f, FMAP_ara_miss_zero);
+	}
+}
+
+/* Follows the order of do_async_mmap_readahead() (6.12). */
+static enum fmap_counter fmap_plan_async(const struct fmap_fault *f)
+{
+	if (f->vm_flags & VM_RAND_READ)
+		return FMAP_ara_skip_random;
+	if (!f->file->f_ra.ra_pages)
+		return FMAP_ara_skip_disabled;
+	if (f->readahead.kind == FMAP_OFF)
+		return FMAP_ara_skip_policy;
+	if (!folio_test_readahead(f->folio))
+		return FMAP_ara_no_marker;
+	/* PG_readahead and PG_reclaim are one bit. */
+	if (folio_test_writeback(f->folio))
+		return FMAP_ara_marker_is_reclaim;
+	return FMAP_ara_trigger;
+}
+
+/**
+ * fmap_async_readahead - readahead from a page that is cached
+ * @f:	the fault; fault lock held, f->folio referenced and not locked
+ *
+ * Called on a first pass's hit. May drop the fault lock. The marker page is
+ * the one that earlier readahead left so that a hit on it starts the next.
+ */
+void fmap_async_readahead(struct fmap_fault *f)
+{
+	enum fmap_counter plan = fmap_plan_async(f);
+	struct file_ra_state *ra = &f->file->f_ra;
+	DEFINE_READAHEAD(ractl, f->file, ra, f->mapping, f->index);
+
+	fmap_fault_count(f, FMAP_ara_calls);
+	fmap_fault_count(f, plan);
+	switch (plan) {
+	case FMAP_ara_trigger:
+		fmap_count_hit(f);
+		f->engine->drop(f, FMAP_drop_for_async_ra);
+		page_cache_async_ra(&ractl, f->folio, ra->ra_pages);
+		break;
+	case FMAP_ara_no_marker:
+	case FMAP_ara_marker_is_reclaim:
+		fmap_count_hit(f);
+		break;
+	default:
+		break;
+	}
+}
+
+/**
+ * fmap_read_folio - read f->folio and wait for it
+ * @f:	the fault; invalidate_lock held, f->folio locked and not uptodate
+ *
+ * Follows filemap_read_folio() (6.12). f->file is valid: by the fault lock or
+ * by the pin.
+ *
+ * Return: 0, AOP_TRUNCATED_PAGE, -EINTR when a fatal signal ended the wait,
+ * -EIO when the read left no data, or what ->read_folio said. The folio is
+ * unlocked in every case.
+ */
+int fmap_read_folio(struct fmap_fault *f)
+{
+	bool refault = folio_test_workingset(f->folio);
+	unsigned long pflags;
+	int err;
+
+	folio_clear_error(f->folio);
+	if (refault) {
+		fmap_fault_count(f, FMAP_flt_read_workingset);
+		psi_memstall_enter(&pflags);
+	}
+	err = f->mapping->a_ops->read_folio(f->file, f->folio);
+	if (refault)
+		psi_memstall_leave(&pflags);
+	if (err)
+		return err;
+
+	err = folio_wait_locked_killable(f->folio);
+	if (err)
+		return err;
+	if (folio_test_uptodate(f->folio))
+		return 0;
+	/* A bad block: read less around it from now on. */
+	f->file->f_ra.ra_pages /= 4;
+	return -EIO;
+}
