@@ -6,28 +6,22 @@
  */
 #include "fault.h"
 
-static struct fmap_place fmap_place(const struct vm_fault *vmf)
+static noinline struct fmap_range
+fmap_policy_window(const struct vm_fault *vmf, const struct fmap_sb_info *sbi,
+		   struct fmap_range asked)
 {
+	const struct fmap_around policy = {
+		.kind = READ_ONCE(sbi->config.around.kind),
+		.pages = READ_ONCE(sbi->config.around.pages),
+	};
 	struct vm_area_struct *vma = vmf->vma;
-
-	return (struct fmap_place) {
+	const struct fmap_place place = {
 		.pgoff = vmf->pgoff,
 		.vma_first = vma->vm_pgoff,
 		.vma_pages = vma_pages(vma),
 		.slot = pte_index(vmf->address),
 		.slots = PTRS_PER_PTE,
 	};
-}
-
-static struct fmap_range fmap_choose_window(const struct vm_fault *vmf,
-					    const struct fmap_sb_info *sbi,
-					    struct fmap_range asked)
-{
-	const struct fmap_around policy = {
-		.kind = READ_ONCE(sbi->config.around.kind),
-		.pages = READ_ONCE(sbi->config.around.pages),
-	};
-	const struct fmap_place place = fmap_place(vmf);
 	struct fmap_range win = fmap_window(&policy, &place, asked);
 
 	if (win.first != asked.first || win.last != asked.last)
@@ -70,6 +64,8 @@ vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	fmap_count(sbi, FMAP_fa_calls);
 	if (READ_ONCE(sbi->config.engine)->native)
 		return fmap_native_map_pages(vmf, fvo, win);
-	win = fmap_choose_window(vmf, sbi, win);
+	/* What the core asks for is within the limits as it is. */
+	if (READ_ONCE(sbi->config.around.kind) != FMAP_KERNEL)
+		win = fmap_policy_window(vmf, sbi, win);
 	return READ_ONCE(sbi->config.installer)->install(vmf, fvo, win);
 }

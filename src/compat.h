@@ -127,7 +127,8 @@ static inline struct file *backing_file_open(const struct file *user_file,
 					     const struct cred *cred)
 {
 	return open_with_fake_path(&user_file->f_path,
-				   flags | O_NOATIME | FMODE_NONOTIFY,
+				   flags | O_NOATIME |
+				   (__force int)FMODE_NONOTIFY,
 				   d_inode(path->dentry), cred);
 }
 

@@ -100,7 +100,7 @@ struct fmap_inode {
 	struct inode vfs_inode;
 	struct inode *lower;
 	struct fmap_vm_ops *vm_ops;
-	spinlock_t vm_ops_lock;
+	spinlock_t vm_ops_lock;	/* additions to vm_ops */
 };
 
 /**

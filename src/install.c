@@ -11,64 +11,91 @@
  * missing are looked up in the page cache for the reason. A warm scan thus
  * pays for reading PTEs alone.
  */
-#include <linux/bitmap.h>
+#include <linux/bitops.h>
 #include <linux/pagemap.h>
 #include <linux/pgtable.h>
 
 #include "fault.h"
 
-/**
- * struct fmap_ptes - which pages of a window have a PTE in use
- * @used:	bit i for the window's page i
- * @nr:		pages in the window
+/*
+ * Which pages of a window have a PTE in use is kept in words of one bit a page.
+ * The default window is less than a word.
  */
-struct fmap_ptes {
-	DECLARE_BITMAP(used, PTRS_PER_PTE);
-	unsigned int nr;
-};
+#define FMAP_TABLE_WORDS	(PTRS_PER_PTE / BITS_PER_LONG)
+#define FMAP_PTE_GROUP		8
 
-/* One word of the bitmap, from @nr consecutive PTEs or as many as it holds. */
-static unsigned long fmap_read_pte_word(const pte_t *pte, unsigned int nr)
+/* How many pages of @win the word that starts at @first is about. */
+static unsigned int fmap_word_pages(pgoff_t first, struct fmap_range win)
 {
-	unsigned long word = 0;
+	return min_t(pgoff_t, win.last - first + 1, BITS_PER_LONG);
+}
+
+static unsigned long fmap_used_ptes(const pte_t *pte, unsigned int nr)
+{
+	unsigned long used = 0;
 	unsigned int i;
 
-	for (i = 0; i < nr && i < BITS_PER_LONG; i++)
+	for (i = 0; i < nr; i++)
 		if (!pte_none(READ_ONCE(pte[i])))
-			word |= BIT(i);
-	return word;
+			used |= BIT(i);
+	return used;
 }
 
 /*
- * Read the window's PTEs. The fault lock keeps the VMA, but not the page
- * table: khugepaged may retract it, and since 6.14 MADV_DONTNEED may free it.
- * Both free it by RCU, and both change the pmd first, so under RCU one
- * snapshot of the pmd is enough. PTEs change at any time: this is a look, not
- * a promise.
+ * The same for a group, which is all empty before and all present after in
+ * most windows: two instructions a PTE are what the accounting of a warm scan
+ * costs.
  */
-static void fmap_read_ptes(const struct vm_fault *vmf, struct fmap_range win,
-			   struct fmap_ptes *p)
+static unsigned long fmap_used_group(const pte_t *pte)
 {
-	unsigned int slot = pte_index(vmf->address) - (vmf->pgoff - win.first);
+	pteval_t any = 0, all = ~(pteval_t)0;
 	unsigned int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < FMAP_PTE_GROUP; i++) {
+		pteval_t val = native_pte_val(READ_ONCE(pte[i]));
+
+		any |= val;
+		all &= val;
+	}
+	if (!any)
+		return 0;
+	if (all & _PAGE_PRESENT)
+		return BIT(FMAP_PTE_GROUP) - 1;
+	return fmap_used_ptes(pte, FMAP_PTE_GROUP);
+}
+
+/*
+ * Read the PTEs of the @nr pages from @first on, at most a word of them. The
+ * fault lock keeps the VMA, but not the page table: khugepaged may retract it,
+ * and since 6.14 MADV_DONTNEED may free it. Both free it by RCU, and both change
+ * the pmd first, so under RCU one snapshot of the pmd is enough. PTEs change at
+ * any time: this is a look, not a promise.
+ *
+ * A huge PMD maps all pages; any other that is no page table maps none.
+ */
+static unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
+				    unsigned int nr)
+{
+	unsigned int slot = pte_index(vmf->address) + first - vmf->pgoff;
+	unsigned long used = 0;
 	const pte_t *pte;
+	unsigned int i;
 	pmd_t pmd;
 
-	p->nr = win.last - win.first + 1;
 	rcu_read_lock();
 	pmd = pmdp_get_lockless(vmf->pmd);
-	if (pmd_none(pmd) || pmd_bad(pmd)) {
-		/* A huge PMD maps the whole window; a bad one cannot be read. */
-		if (pmd_trans_huge(pmd))
-			bitmap_fill(p->used, p->nr);
-		else
-			bitmap_zero(p->used, p->nr);
-	} else {
+	if (!pmd_none(pmd) && !pmd_bad(pmd)) {
 		pte = (const pte_t *)pmd_page_vaddr(pmd) + slot;
-		for (i = 0; i < p->nr; i += BITS_PER_LONG)
-			p->used[i / BITS_PER_LONG] = fmap_read_pte_word(pte + i, p->nr - i);
+		for (i = 0; i + FMAP_PTE_GROUP <= nr; i += FMAP_PTE_GROUP)
+			used |= fmap_used_group(pte + i) << i;
+		if (i < nr)
+			used |= fmap_used_ptes(pte + i, nr - i) << i;
+	} else if (pmd_trans_huge(pmd)) {
+		used = GENMASK(nr - 1, 0);
 	}
 	rcu_read_unlock();
+	return used;
 }
 
 /* Why is a cached page not mapped? Under RCU; @entry was at xas's index. */
@@ -105,55 +132,48 @@ static enum fmap_counter fmap_why_absent(struct xa_state *xas, void *entry)
 	return fmap_why_folio(xas, entry);
 }
 
-/* Count a reason for each page of @win that has neither bit set. */
-static void fmap_classify(const struct fmap_vm_ops *fvo,
-			  struct address_space *mapping, struct fmap_range win,
-			  const unsigned long *used, unsigned int nr)
+/* Count a reason for each page of @missing, whose bit 0 is page @first. */
+static noinline void fmap_classify(const struct fmap_sb_info *sbi,
+				   struct address_space *mapping, pgoff_t first,
+				   unsigned long missing)
 {
 	pgoff_t eof = DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
-	XA_STATE(xas, &mapping->i_pages, win.first);
+	XA_STATE(xas, &mapping->i_pages, first);
 	unsigned int i;
 
 	rcu_read_lock();
-	for_each_clear_bit(i, used, nr) {
+	for_each_set_bit(i, &missing, BITS_PER_LONG) {
 		enum fmap_counter why = FMAP_fa_skip_eof;
 
-		if (win.first + i < eof) {
-			xas_set(&xas, win.first + i);
+		if (first + i < eof) {
+			xas_set(&xas, first + i);
 			why = fmap_why_absent(&xas, xas_load(&xas));
 		}
-		fmap_count(fvo->sbi, why);
+		fmap_count(sbi, why);
 	}
 	rcu_read_unlock();
 }
 
 /*
- * Each page of the window is counted once: in use before, mapped now, or
- * missing for a reason. Return: how many were mapped.
+ * Count each of the @nr pages from @first on once: in use before, mapped now,
+ * or missing for a reason. What was in use before is settled, even if it is
+ * gone by now. Return: how many were mapped.
  */
 static unsigned int fmap_account(const struct vm_fault *vmf,
-				 const struct fmap_vm_ops *fvo,
-				 struct fmap_range win,
-				 const struct fmap_ptes *before)
+				 const struct fmap_sb_info *sbi, pgoff_t first,
+				 unsigned int nr, unsigned long before)
 {
-	const struct fmap_sb_info *sbi = fvo->sbi;
-	unsigned int nr_before = bitmap_weight(before->used, before->nr);
-	unsigned int nr_used;
-	struct fmap_ptes now;
+	unsigned long used = fmap_read_ptes(vmf, first, nr) | before;
+	unsigned long missing = GENMASK(nr - 1, 0) & ~used;
+	unsigned int mapped = hweight_long(used & ~before);
 
-	fmap_read_ptes(vmf, win, &now);
-	/* What was in use before is settled, even if it is gone by now. */
-	bitmap_or(now.used, now.used, before->used, now.nr);
-	nr_used = bitmap_weight(now.used, now.nr);
-
-	fmap_count_add(sbi, FMAP_fa_pages, now.nr);
-	fmap_count_add(sbi, FMAP_fa_mapped, nr_used - nr_before);
-	if (nr_before)
-		fmap_count_add(sbi, FMAP_fa_skip_pte_present, nr_before);
-	if (nr_used < now.nr)
-		fmap_classify(fvo, vmf->vma->vm_file->f_mapping, win, now.used,
-			      now.nr);
-	return nr_used - nr_before;
+	fmap_count_add(sbi, FMAP_fa_pages, nr);
+	fmap_count_add(sbi, FMAP_fa_mapped, mapped);
+	if (before)
+		fmap_count_add(sbi, FMAP_fa_skip_pte_present, hweight_long(before));
+	if (missing)
+		fmap_classify(sbi, vmf->vma->vm_file->f_mapping, first, missing);
+	return mapped;
 }
 
 /*
@@ -164,18 +184,23 @@ static vm_fault_t fmap_handover(struct vm_fault *vmf,
 				const struct fmap_vm_ops *fvo,
 				struct fmap_range win)
 {
-	struct fmap_ptes before;
-	unsigned int mapped;
+	const struct fmap_sb_info *sbi = fvo->sbi;
+	unsigned long before[FMAP_TABLE_WORDS];
+	unsigned int mapped = 0, w;
 	vm_fault_t ret;
+	pgoff_t first;
 
-	fmap_read_ptes(vmf, win, &before);
+	for (w = 0, first = win.first; first <= win.last; first += BITS_PER_LONG)
+		before[w++] = fmap_read_ptes(vmf, first, fmap_word_pages(first, win));
 	ret = fvo->lower->map_pages(vmf, win.first, win.last);
-	mapped = fmap_account(vmf, fvo, win, &before);
+	for (w = 0, first = win.first; first <= win.last; first += BITS_PER_LONG)
+		mapped += fmap_account(vmf, sbi, first, fmap_word_pages(first, win),
+				       before[w++]);
 
 	if (ret & VM_FAULT_NOPAGE)
-		fmap_count(fvo->sbi, FMAP_fa_hit_target);
+		fmap_count(sbi, FMAP_fa_hit_target);
 	else
-		fmap_count(fvo->sbi, mapped ? FMAP_fa_missed_target : FMAP_fa_empty);
+		fmap_count(sbi, mapped ? FMAP_fa_missed_target : FMAP_fa_empty);
 	return ret;
 }
 
