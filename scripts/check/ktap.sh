@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# Flat KTAP for the checks that run on the host: results go to stdout, the
+# plan comes last.
+
+ktap_number=0
+
+# check NAME COMMAND...: ok if COMMAND succeeds; what it says is shown when it
+# fails. Exit status 4 means skipped, and the last line says why.
+check() {
+	ktap_name=$1
+	shift
+	ktap_number=$((ktap_number + 1))
+	ktap_code=0
+	ktap_said=$("$@" 2>&1) || ktap_code=$?
+	case $ktap_code in
+	0) echo "ok $ktap_number $ktap_name" ;;
+	4) echo "ok $ktap_number $ktap_name # SKIP" \
+		"$(printf '%s\n' "$ktap_said" | tail -n 1)" ;;
+	*)
+		printf '%s\n' "$ktap_said" | sed 's/^/# /'
+		echo "not ok $ktap_number $ktap_name"
+		;;
+	esac
+}
+
+skip() {
+	echo "$*"
+	exit 4
+}
+
+ktap_end() { echo "1..$ktap_number"; }
