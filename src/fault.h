@@ -160,6 +160,19 @@ void fmap_inval_lock(struct fmap_fault *f);
 /* around.c */
 vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
 
+/* A page table below, not a huge page, nothing, or an entry in migration. */
+static inline bool fmap_pmd_is_table(pmd_t pmd)
+{
+	return (pmd_flags(pmd) & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
+}
+
+/* scan.c */
+unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
+			     unsigned int nr);
+unsigned int fmap_account(const struct vm_fault *vmf,
+			  const struct fmap_sb_info *sbi, pgoff_t first,
+			  unsigned int nr, unsigned long before);
+
 /* mkwrite.c */
 vm_fault_t fmap_page_mkwrite(struct vm_fault *vmf);
 

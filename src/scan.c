@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Looking at a fault-around window: its PTEs, and what the page cache has for
+ * them. Nothing here changes either.
+ */
+#include <linux/bitops.h>
+#include <linux/pagemap.h>
+#include <linux/pgtable.h>
+
+#include "fault.h"
+
+#define FMAP_PTE_GROUP		8
+
+static unsigned long fmap_used_ptes(const pte_t *pte, unsigned int nr)
+{
+	unsigned long used = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (!pte_none(READ_ONCE(pte[i])))
+			used |= BIT(i);
+	return used;
+}
+
+/*
+ * The same for a group, which is all empty before and all present after in
+ * most windows: two instructions a PTE are what the accounting of a warm scan
+ * costs.
+ */
+static unsigned long fmap_used_group(const pte_t *pte)
+{
+	pteval_t any = 0, all = ~(pteval_t)0;
+	unsigned int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < FMAP_PTE_GROUP; i++) {
+		pteval_t val = native_pte_val(READ_ONCE(pte[i]));
+
+		any |= val;
+		all &= val;
+	}
+	if (!any)
+		return 0;
+	if (all & _PAGE_PRESENT)
+		return BIT(FMAP_PTE_GROUP) - 1;
+	return fmap_used_ptes(pte, FMAP_PTE_GROUP);
+}
+
+/**
+ * fmap_read_ptes - which pages have a PTE in use
+ * @vmf:	the fault; fault lock held
+ * @first:	file page to begin with, in the page table of the fault
+ * @nr:		how many, at most BITS_PER_LONG
+ *
+ * The fault lock keeps the VMA, but not the page table: khugepaged may retract it,
+ * and since 6.14 MADV_DONTNEED may free it. Both free it by RCU, and both change
+ * the pmd first, so under RCU one snapshot of the pmd is enough. PTEs change at
+ * any time: this is a look, not a promise.
+ *
+ * Return: a bit a page, bit 0 for @first. A huge PMD maps all pages; any other
+ * that is no page table maps none.
+ */
+unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
+			     unsigned int nr)
+{
+	unsigned int slot = pte_index(vmf->address) + first - vmf->pgoff;
+	unsigned long used = 0;
+	const pte_t *pte;
+	unsigned int i;
+	pmd_t pmd;
+
+	rcu_read_lock();
+	pmd = pmdp_get_lockless(vmf->pmd);
+	if (fmap_pmd_is_table(pmd)) {
+		pte = (const pte_t *)__va(native_pmd_val(pmd) & PTE_PFN_MASK) + slot;
+		for (i = 0; i + FMAP_PTE_GROUP <= nr; i += FMAP_PTE_GROUP)
+			used |= fmap_used_group(pte + i) << i;
+		if (i < nr)
+			used |= fmap_used_ptes(pte + i, nr - i) << i;
+	} else if (pmd_trans_huge(pmd)) {
+		used = GENMASK(nr - 1, 0);
+	}
+	rcu_read_unlock();
+	return used;
+}
+
+/*
+ * Look at a page of the page cache as fault-around does, up to the folio lock:
+ * the first half of next_uptodate_folio() (6.12). Under RCU. Return: the folio,
+ * referenced, if it looks mappable; else NULL and the reason in @why.
+ */
+static struct folio *fmap_look(struct xa_state *xas, enum fmap_counter *why)
+{
+	void *entry = xas_load(xas);
+	struct folio *folio = entry;
+
+	if (!entry) {
+		*why = FMAP_fa_skip_hole;
+		return NULL;
+	}
+	if (xas_retry(xas, entry)) {
+		*why = FMAP_fa_skip_xas_retry;
+		return NULL;
+	}
+	if (xa_is_value(entry)) {
+		*why = FMAP_fa_skip_shadow;
+		return NULL;
+	}
+	/* No look at an unreferenced folio: it may be someone's tail page by now. */
+	if (!folio_try_get(folio)) {
+		*why = FMAP_fa_skip_tryget;
+		return NULL;
+	}
+	if (folio != xas_reload(xas))
+		*why = FMAP_fa_skip_moved;
+	else if (folio_test_locked(folio))
+		*why = FMAP_fa_skip_locked;
+	else if (!folio_test_uptodate(folio))
+		*why = FMAP_fa_skip_not_uptodate;
+	else if (folio_test_readahead(folio))
+		*why = FMAP_fa_skip_ra_marker;
+	else if (PageHWPoison(folio_file_page(folio, xas->xa_index)))
+		*why = FMAP_fa_skip_hwpoison;
+	else
+		return folio;
+	folio_put(folio);
+	return NULL;
+}
+
+static enum fmap_counter fmap_why_absent(struct xa_state *xas)
+{
+	enum fmap_counter why = FMAP_fa_lost;
+	struct folio *folio = fmap_look(xas, &why);
+
+	if (folio)
+		folio_put(folio);
+	return why;
+}
+
+/* Count a reason for each page of @missing, whose bit 0 is page @first. */
+static noinline void fmap_classify(const struct fmap_sb_info *sbi,
+				   struct address_space *mapping, pgoff_t first,
+				   unsigned long missing)
+{
+	pgoff_t eof = DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
+	XA_STATE(xas, &mapping->i_pages, first);
+	unsigned int i;
+
+	rcu_read_lock();
+	for_each_set_bit(i, &missing, BITS_PER_LONG) {
+		enum fmap_counter why = FMAP_fa_skip_eof;
+
+		if (first + i < eof) {
+			xas_set(&xas, first + i);
+			why = fmap_why_absent(&xas);
+		}
+		fmap_count(sbi, why);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * fmap_account - count what became of pages that the lower was to map
+ * @vmf:	the fault; fault lock held
+ * @sbi:	the mount
+ * @first:	file page to begin with
+ * @nr:		how many, at most BITS_PER_LONG
+ * @before:	what fmap_read_ptes() said of them before
+ *
+ * Each page is counted once: in use before, mapped now, or missing for a reason.
+ * What was in use before is settled, even if it is gone by now.
+ *
+ * Return: how many were mapped.
+ */
+unsigned int fmap_account(const struct vm_fault *vmf,
+			  const struct fmap_sb_info *sbi, pgoff_t first,
+			  unsigned int nr, unsigned long before)
+{
+	unsigned long used = fmap_read_ptes(vmf, first, nr) | before;
+	unsigned long missing = GENMASK(nr - 1, 0) & ~used;
+	unsigned int mapped = hweight_long(used & ~before);
+
+	fmap_count_add(sbi, FMAP_fa_pages, nr);
+	fmap_count_add(sbi, FMAP_fa_mapped, mapped);
+	if (before)
+		fmap_count_add(sbi, FMAP_fa_skip_pte_present, hweight_long(before));
+	if (missing)
+		fmap_classify(sbi, vmf->vma->vm_file->f_mapping, first, missing);
+	return mapped;
+}
