@@ -68,7 +68,9 @@ static enum fmap_counter fmap_mkwrite_outcome(vm_fault_t ret)
  *
  * Called by do_page_mkwrite() (6.12) with the fault lock held, which no
  * ->page_mkwrite may drop, so the mount stays for the whole call. Where the
- * write comes from is seen in the PTE alone: the core has replaced vmf->flags.
+ * write comes from is seen in vmf->pte alone: wp_page_shared() comes with the
+ * PTE that it found, do_shared_fault() with none. The core has replaced
+ * vmf->flags, and orig_pte may hold a huge PMD that has been split since.
  *
  * Return: what the lower's hook returns: %VM_FAULT_LOCKED with the page dirty
  * and locked, 0 to have the core lock and check it, %VM_FAULT_NOPAGE if it is
@@ -82,8 +84,7 @@ vm_fault_t fmap_page_mkwrite(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	fmap_count(sbi, FMAP_mkw_calls);
-	fmap_count(sbi, pte_present(vmf->orig_pte) ? FMAP_mkw_from_wp :
-						     FMAP_mkw_from_fault);
+	fmap_count(sbi, vmf->pte ? FMAP_mkw_from_wp : FMAP_mkw_from_fault);
 	fmap_count(sbi, own ? FMAP_mkw_own : FMAP_mkw_lower);
 
 	ret = own ? fmap_mkwrite_filemap(vmf) : fvo->lower->page_mkwrite(vmf);

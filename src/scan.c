@@ -52,10 +52,11 @@ static unsigned long fmap_used_group(const pte_t *pte)
  * @first:	file page to begin with, in the page table of the fault
  * @nr:		how many, at most BITS_PER_LONG
  *
- * The fault lock keeps the VMA, but not the page table: khugepaged may retract it,
- * and since 6.14 MADV_DONTNEED may free it. Both free it by RCU, and both change
- * the pmd first, so under RCU one snapshot of the pmd is enough. PTEs change at
- * any time: this is a look, not a promise.
+ * The fault lock keeps the VMA, but not the page table: khugepaged may retract it
+ * (since 6.6; before, it took mmap_lock for writing and so waited for us), and
+ * since 6.14 MADV_DONTNEED may free it. Both free it by RCU, and both change the
+ * pmd first, so under RCU one snapshot of the pmd is enough. PTEs change at any
+ * time: this is a look, not a promise.
  *
  * Return: a bit a page, bit 0 for @first. A huge PMD maps all pages; any other
  * that is no page table maps none.

@@ -65,9 +65,9 @@ static struct fmap_range intersect(struct fmap_range a, struct fmap_range b)
  * @p:		where the fault is
  * @asked:	the window that the core asked for; contains p->pgoff
  *
- * Called by ->map_pages before anything is installed. Follows the window of
- * do_fault_around() (6.12) for %FMAP_SIZE: aligned by page-table slot, cut to
- * the VMA and the page table.
+ * Called by ->map_pages before anything is installed. A window of %FMAP_SIZE is
+ * aligned by page-table slot, then cut to the VMA: unlike do_fault_around()
+ * (6.12), which starts a whole window at the first page of the VMA.
  *
  * Return: a range that contains p->pgoff and lies within fmap_window_limit().
  */
