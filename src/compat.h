@@ -57,6 +57,28 @@ static inline struct user_namespace *user_namespace(const struct vfsmount *mnt)
 #define fmap_lease_arg_t	long
 #endif
 
+/*
+ * 6.9: ->d_real() is told what kind of dentry is wanted. Before, the inode that
+ * it must have, which may be that of @dentry itself; NULL: the lowest.
+ */
+#ifdef FMAP_HAVE_D_REAL_TYPE
+#define fmap_d_real_arg_t	enum d_real_type
+
+static inline bool fmap_d_real_is_self(const struct dentry *dentry,
+				       enum d_real_type type)
+{
+	return false;
+}
+#else
+#define fmap_d_real_arg_t	const struct inode *
+
+static inline bool fmap_d_real_is_self(const struct dentry *dentry,
+				       const struct inode *inode)
+{
+	return inode == d_inode(dentry);
+}
+#endif
+
 /* 6.12: f_owner is a pointer. Before, it is part of the file: always there. */
 #ifndef FMAP_HAVE_F_OWNER_ALLOCATE
 static inline struct fown_struct *file_f_owner(struct file *file)
@@ -95,6 +117,11 @@ static inline long vfs_splice_read(struct file *in, loff_t *ppos,
 #define FMAP_ACL_IOPS	.get_acl = fmap_get_acl, .set_acl = fmap_set_acl,
 #else
 #define FMAP_ACL_IOPS
+#endif
+
+/* 6.11: untorn writes. Before, no file can have them. */
+#ifndef FMODE_CAN_ATOMIC_WRITE
+#define FMODE_CAN_ATOMIC_WRITE	((__force fmode_t)0)
 #endif
 
 #ifdef FMAP_HAVE_BACKING_FILE

@@ -101,8 +101,11 @@ static int fmap_d_revalidate(struct dentry *dentry, unsigned int flags)
 		return ret;
 
 	inode = d_inode_rcu(dentry);
-	if (inode)
-		fmap_refresh_attr(inode);
+	if (inode && fmap_attr_stale(inode)) {
+		if (flags & LOOKUP_RCU)
+			return -ECHILD;
+		fmap_copy_attr(inode);
+	}
 	return 1;
 }
 
@@ -112,30 +115,18 @@ static void fmap_d_release(struct dentry *dentry)
 }
 
 /*
- * ->d_real makes overlayfs refuse us as its upper layer. It is needed all the
- * same: uprobes go by the inode that mappings are on, and that is the lower
- * one. Only regular files are ever mapped.
- */
-#ifdef FMAP_HAVE_D_REAL_TYPE
-static struct dentry *fmap_d_real(struct dentry *dentry, enum d_real_type type)
-{
-	if (!d_is_reg(dentry))
-		return dentry;
-	return d_real(fmap_lower_dentry(dentry), type);
-}
-#else
-/*
- * Here it also tells the lower filesystem its own dentry when it asks a file
- * that has our path and its inode.
+ * Uprobes go by the inode that mappings are on, and that is the lower one; the
+ * older kernels' lower filesystems ask a file with our path and their inode for
+ * their own dentry. Only regular files are ever mapped. The price: overlayfs
+ * refuses as its upper layer what has a ->d_real.
  */
 static struct dentry *fmap_d_real(struct dentry *dentry,
-				  const struct inode *inode)
+				  fmap_d_real_arg_t which)
 {
-	if (!d_is_reg(dentry) || inode == d_inode(dentry))
+	if (!d_is_reg(dentry) || fmap_d_real_is_self(dentry, which))
 		return dentry;
-	return d_real(fmap_lower_dentry(dentry), inode);
+	return d_real(fmap_lower_dentry(dentry), which);
 }
-#endif
 
 const struct dentry_operations fmap_dentry_ops = {
 	.d_revalidate	= fmap_d_revalidate,

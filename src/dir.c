@@ -21,6 +21,10 @@ static bool fmap_moved(const struct dentry *lower, const struct dentry *parent)
  * Write access below, the lower directory of @dentry locked, and its lower
  * dentry in it; our directory is locked by the VFS, which keeps d_parent.
  * Undone by fmap_unlock_lower().
+ *
+ * The lower dentry gets a second reference: the VFS turns one that has only one
+ * into a negative dentry when its file goes, under the feet of all who are at
+ * work in our dentry.
  */
 static struct dentry *fmap_lock_lower(struct dentry *dentry)
 {
@@ -34,7 +38,7 @@ static struct dentry *fmap_lock_lower(struct dentry *dentry)
 		return ERR_PTR(err);
 	inode_lock_nested(d_inode(parent), I_MUTEX_PARENT);
 	if (!fmap_moved(lower, parent))
-		return lower;
+		return dget(lower);
 	inode_unlock(d_inode(parent));
 	mnt_drop_write(mnt);
 	return ERR_PTR(-ESTALE);
@@ -44,6 +48,7 @@ static void fmap_unlock_lower(struct dentry *dentry)
 {
 	inode_unlock(d_inode(fmap_lower_dentry(dentry->d_parent)));
 	mnt_drop_write(fmap_lower_mnt(dentry->d_sb));
+	dput(fmap_lower_dentry(dentry));
 }
 
 /*

@@ -97,7 +97,8 @@ static int fmap_open_lower(struct fmap_file *ff, struct file *file)
 /* What the lower file can and cannot do, where the VFS asks our file. */
 static void fmap_inherit_mode(struct file *file, const struct file *lower)
 {
-	const fmode_t can = FMODE_NOWAIT | FMODE_CAN_ODIRECT;
+	const fmode_t can = FMODE_NOWAIT | FMODE_CAN_ODIRECT |
+			    FMODE_CAN_ATOMIC_WRITE;
 	const fmode_t default_on = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE |
 				   FMODE_ATOMIC_POS;
 

@@ -177,7 +177,7 @@ struct inode *fmap_alloc_inode(struct super_block *sb);
 void fmap_free_inode(struct inode *inode);
 void fmap_evict_inode(struct inode *inode);
 void fmap_copy_attr(struct inode *inode);
-void fmap_refresh_attr(struct inode *inode);
+bool fmap_attr_stale(const struct inode *inode);
 int fmap_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
 int fmap_getattr(struct mnt_idmap *idmap, const struct path *path,
 		 struct kstat *stat, u32 request_mask, unsigned int flags);
@@ -228,11 +228,13 @@ int fmap_setlease(struct file *file, fmap_lease_arg_t arg,
 
 /* xattr.c */
 ssize_t fmap_listxattr(struct dentry *dentry, char *list, size_t size);
+extern const struct xattr_handler * const fmap_xattr_handlers[];
+
+/* acl.c */
 struct posix_acl *fmap_get_acl(struct mnt_idmap *idmap, struct dentry *dentry,
 			       int type);
 int fmap_set_acl(struct mnt_idmap *idmap, struct dentry *dentry,
 		 struct posix_acl *acl, int type);
-extern const struct xattr_handler * const fmap_xattr_handlers[];
 
 /* map.c */
 int fmap_mmap(struct file *file, struct vm_area_struct *vma);

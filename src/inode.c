@@ -56,22 +56,22 @@ void fmap_copy_attr(struct inode *inode)
 }
 
 /**
- * fmap_refresh_attr - copy what the VFS looks at, if it changed below
+ * fmap_attr_stale - has what the VFS looks at changed below?
  * @inode:	our inode
  *
  * Cheap enough for each path component, and safe under RCU path walk.
+ *
+ * Return: true if fmap_copy_attr() is needed.
  */
-void fmap_refresh_attr(struct inode *inode)
+bool fmap_attr_stale(const struct inode *inode)
 {
 	const struct inode *lower = fmap_lower_inode(inode);
 
-	if (inode->i_mode == lower->i_mode &&
-	    uid_eq(inode->i_uid, fmap_lower_uid(inode, lower)) &&
-	    gid_eq(inode->i_gid, fmap_lower_gid(inode, lower)) &&
-	    !((inode->i_flags ^ lower->i_flags) & FMAP_COPIED_FLAGS) &&
-	    i_size_read(inode) == i_size_read(lower))
-		return;
-	fmap_copy_attr(inode);
+	return inode->i_mode != lower->i_mode ||
+	       !uid_eq(inode->i_uid, fmap_lower_uid(inode, lower)) ||
+	       !gid_eq(inode->i_gid, fmap_lower_gid(inode, lower)) ||
+	       (inode->i_flags ^ lower->i_flags) & FMAP_COPIED_FLAGS ||
+	       i_size_read(inode) != i_size_read(lower);
 }
 
 /**
@@ -116,7 +116,8 @@ int fmap_getattr(struct mnt_idmap *idmap, const struct path *path,
 		return err;
 	if (stat->dev == fmap_sbi(sb)->lower_dev)
 		stat->dev = sb->s_dev;
-	fmap_refresh_attr(d_inode(path->dentry));
+	if (fmap_attr_stale(d_inode(path->dentry)))
+		fmap_copy_attr(d_inode(path->dentry));
 	return 0;
 }
 
@@ -246,7 +247,8 @@ static void fmap_inode_fill(struct inode *inode, struct inode *lower)
 	inode->i_blkbits = lower->i_blkbits;
 	/* Times are the lower filesystem's; ACLs are cached there. */
 	inode->i_flags |= S_NOATIME | S_NOCMTIME;
-	cache_no_acl(inode);
+	inode->i_acl = ACL_DONT_CACHE;
+	inode->i_default_acl = ACL_DONT_CACHE;
 	fmap_copy_attr(inode);
 
 	switch (inode->i_mode & S_IFMT) {

@@ -11,21 +11,12 @@
 
 #include "lower.h"
 
-/* An OFD lock belongs to the open file, which below is the backing file. */
-static void fmap_lock_set_file(struct file_lock *fl, struct file *file,
-			       struct file *owner)
-{
-	fmap_fl_file(fl) = file;
-	if (fmap_fl_flags(fl) & FL_OFDLCK)
-		fmap_fl_owner(fl) = owner;
-}
-
 /**
  * fmap_lock - ->lock: POSIX and OFD locks
  * @file:	our file
  * @cmd:	F_GETLK, F_SETLK, F_SETLKW or F_CANCELLK
- * @fl:		the lock; with -EINPROGRESS or FILE_LOCK_DEFERRED it is queued
- *		below and so stays on the lower file
+ * @fl:		the lock; it names @file again on return, though it may be queued
+ *		below: the VFS insists on that when it tries again
  *
  * Return: as vfs_lock_file().
  */
@@ -34,15 +25,17 @@ int fmap_lock(struct file *file, int cmd, struct file_lock *fl)
 	struct file *lower = fmap_file(file)->backing;
 	int err;
 
-	fmap_lock_set_file(fl, lower, lower);
+	fmap_fl_file(fl) = lower;
+	/* An OFD lock belongs to the open file, which below is another one. */
+	if (fmap_fl_flags(fl) & FL_OFDLCK)
+		fmap_fl_owner(fl) = lower;
 	if (cmd == F_GETLK)
 		err = vfs_test_lock(lower, fl);
 	else if (cmd == F_CANCELLK)
 		err = vfs_cancel_lock(lower, fl);
 	else
 		err = vfs_lock_file(lower, cmd, fl, NULL);
-	if (err != FILE_LOCK_DEFERRED)
-		fmap_lock_set_file(fl, file, file);
+	fmap_fl_file(fl) = file;
 	return err;
 }
 
@@ -103,6 +96,17 @@ static int fmap_copy_owner(struct file *file, struct file *lower)
 	return 0;
 }
 
+/* The end of a lease ends this, too; the VFS does it for the lower file. */
+static void fmap_drop_owner(struct file *file)
+{
+	struct fown_struct *own = file_f_owner(file);
+
+	if (!own)
+		return;
+	__f_setown(file, NULL, PIDTYPE_TGID, 1);
+	own->signum = 0;
+}
+
 /**
  * fmap_setlease - ->setlease
  * @file:	our file
@@ -124,5 +128,8 @@ int fmap_setlease(struct file *file, fmap_lease_arg_t arg,
 			return err;
 		fmap_fl_file(*lease) = lower;
 	}
-	return vfs_setlease(lower, arg, lease, priv);
+	err = vfs_setlease(lower, arg, lease, priv);
+	if (!err && arg == F_UNLCK)
+		fmap_drop_owner(file);
+	return err;
 }

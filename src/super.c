@@ -72,16 +72,16 @@ static int fmap_check_lower(struct fs_context *fc, const struct super_block *low
 			    fc->source);
 		return -ELOOP;
 	}
-	if (lower->s_stack_depth >= FILESYSTEM_MAX_STACK_DEPTH) {
-		fmap_errorf(fc, "%s: %s is stacked too deeply to have another filesystem over it",
-			    fc->source, name);
-		return -ELOOP;
-	}
 	reason = fmap_refusal(lower);
 	if (reason) {
 		fmap_errorf(fc, "%s: %s cannot be the lower filesystem: %s",
 			    fc->source, name, reason);
 		return -EINVAL;
+	}
+	if (lower->s_stack_depth >= FILESYSTEM_MAX_STACK_DEPTH) {
+		fmap_errorf(fc, "%s: %s is stacked too deeply to have another filesystem over it",
+			    fc->source, name);
+		return -ELOOP;
 	}
 	/* What set-user-ID means there must not reach beyond that namespace. */
 	if (lower->s_user_ns != &init_user_ns) {
