@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Why does fault-around leave an uptodate page with PG_readahead alone?
+ *
+ * Because the next readahead starts from the fault on it. A sequential scan of
+ * a cold file is fed by asynchronous readahead only as long as each marker is
+ * met by ->fault: were it mapped by fault-around, the scan would miss at the
+ * end of each readahead window instead, and wait for the disk.
+ */
+#include "fmap_trace_run.h"
+
+#define FILE_PAGES	2048
+
+static const char *name = "marker.data";
+
+FIXTURE(marker) {
+	struct fmap_path mnt;
+	struct fmap_path lower;
+	struct fmap_trace t;
+};
+
+FIXTURE_SETUP(marker)
+{
+	const struct fmap_mapping map = { .file_pages = FILE_PAGES, .pages = FILE_PAGES };
+
+	fmap_remount_defaults();
+	self->mnt = fmap_at(fmap_mnt(), "%s", name);
+	self->lower = fmap_at(fmap_lower(), "%s", name);
+	fmap_make_file(self->lower.s, FILE_PAGES * fmap_page());
+	fmap_trace_init(&self->t, &map, FMAP_SEQ, false, false);
+}
+
+FIXTURE_TEARDOWN(marker)
+{
+	fmap_remount_defaults();
+	unlink(self->lower.s);
+}
+
+/* Each marker has been left out by fault-around, then started a read. */
+TEST_F(marker, feeds_the_scan)
+{
+	long ra = fmap_ra_pages(self->lower.s);
+	struct fmap_seen seen;
+	struct fmap_model m;
+
+	fmap_trace_prepare(&self->t, self->lower.s);
+	fmap_trace_run(&self->t, self->mnt.s, &seen);
+	fmap_trace_predict(&self->t, self->lower.s, &m);
+	fmap_model_trace(&m, self->t.order, self->t.n, self->t.store);
+
+	/* One miss for the whole file: its read-around, then only markers. */
+	EXPECT_COUNT(1, seen.c, flt_miss);
+	EXPECT_COUNT(1, seen.c, sra_around);
+	EXPECT_EQ(1, seen.usage.pgmajfault);
+	EXPECT_LT(0, seen.c.ara_trigger);
+	EXPECT_COUNT(seen.c.ara_trigger, seen.c, drop_for_async_ra);
+	EXPECT_COUNT(m.c.ara_trigger, seen.c, ara_trigger);
+	EXPECT_COUNT(m.c.fa_skip_ra_marker, seen.c, fa_skip_ra_marker);
+	EXPECT_COUNT(FILE_PAGES, seen.c, fa_mapped);
+
+	/*
+	 * The read-around's marker lies within a fault-around window, so it is
+	 * left out twice: as a neighbour, then as the faulting page. Those of
+	 * the windows after it lie at their start: once each.
+	 */
+	if (ra == 32 && fmap_fault_around_pages() == 16) {
+		EXPECT_COUNT(FILE_PAGES / 32, seen.c, ara_trigger);
+		EXPECT_COUNT(FILE_PAGES / 32 + 1, seen.c, fa_skip_ra_marker);
+	}
+	fmap_model_free(&m);
+}
+
+/* The same requests to the disk as without us. */
+TEST_F(marker, reads_as_the_lower)
+{
+	struct fmap_tracer reads;
+	struct fmap_seen seen;
+	long before, lower, mnt;
+
+	if (!fmap_trace_reads(&reads, self->lower.s))
+		SKIP(return, "no block tracepoints");
+	fmap_trace_prepare(&self->t, self->lower.s);
+	before = fmap_tracer_count(&reads);
+	fmap_trace_run(&self->t, self->lower.s, &seen);
+	lower = fmap_tracer_count(&reads) - before;
+
+	fmap_trace_prepare(&self->t, self->lower.s);
+	before = fmap_tracer_count(&reads);
+	fmap_trace_run(&self->t, self->mnt.s, &seen);
+	mnt = fmap_tracer_count(&reads) - before;
+	fmap_tracer_close(&reads);
+
+	if (!lower)
+		SKIP(return, "this filesystem reads from brd without requests");
+	EXPECT_EQ(lower, mnt);
+}
+
+/* A window of a whole page table skips it all the same. */
+TEST_F(marker, whatever_the_window)
+{
+	static const char * const windows[] = { "around=table", "around=128k", "around=off" };
+	struct fmap_seen seen;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		fmap_remount(windows[i]);
+		fmap_trace_prepare(&self->t, self->lower.s);
+		fmap_trace_run(&self->t, self->mnt.s, &seen);
+		EXPECT_COUNT(1, seen.c, flt_miss) {
+			TH_LOG("%s", windows[i]);
+		}
+		EXPECT_LT(0, seen.c.ara_trigger);
+		EXPECT_LE(seen.c.ara_trigger, seen.c.fa_skip_ra_marker);
+	}
+}
+
+static const char *unfit(void)
+{
+	if (fmap_fault_around_pages() < 2)
+		return "fault_around_bytes is one page";
+	return fmap_model_unfit();
+}
+
+FMAP_TEST_MAIN_UNLESS(unfit())

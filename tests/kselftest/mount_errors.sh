@@ -1,0 +1,302 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# A mount that cannot be is refused with the right errno and a text that names
+# the option, value or path: in the kernel log when mount(2) is used, in the
+# context's own log when fsopen(2) is. And what can be mounted says so in
+# /proc/mounts, in words that mount it again.
+# shellcheck disable=SC2317 # called by name
+. "$(dirname "$0")/lib.sh"
+
+here=$(cd "$(dirname "$0")" && pwd)
+fsopen_log=$here/fsopen_log
+
+fmap_begin "$0" "$@"
+ktap_set_plan 59
+
+below=$FMAP_LOWER/mount_errors
+at=$(mktemp -d)
+work=$(mktemp -d)
+
+clean_up() {
+	for dir in "$at" "$work/above" "$work/merged2" "$work/merged" "$work" "$below"; do
+		while mountpoint -q "$dir"; do umount -l "$dir" || break; done
+	done
+	rm -rf "$below" "$work" "$fmap_tmp"
+	rmdir "$at"
+}
+trap clean_up EXIT
+
+mkdir -p "$below/dir"
+echo content >"$below/file"
+echo content >"$below/dir/file"
+
+# --- refused ---------------------------------------------------------------------
+
+mark=0
+
+# What the kernel has logged since the last time.
+new_dmesg() {
+	dmesg | sed "1,/fmapfs-test mark $mark\$/d"
+}
+
+set_mark() {
+	mark=$((mark + 1))
+	echo "fmapfs-test mark $mark" >/dev/kmsg
+}
+
+# has TEXT WHAT: TEXT is in $said
+has() {
+	case $said in
+	*"$1"*) ;;
+	*)
+		ktap_print_msg "$2 has no '$1':"
+		printf '%s\n' "$said" | sed 's/^/#   /'
+		return 1
+		;;
+	esac
+}
+
+# by_mount ERRNO TEXT SOURCE [OPTIONS [remount]]
+by_mount() {
+	errno=$1 text=$2
+	source=$3
+	shift 3
+	set_mark
+	said=$("$fsopen_log" -m fmapfs "$source" "$at" "$@")
+	has "errno $errno" "mount(2)" || return 1
+	said=$(new_dmesg)
+	has "$text" "the kernel log"
+}
+
+# by_fsopen ERRNO TEXT SOURCE [OPTION]...
+by_fsopen() {
+	errno=$1 text=$2
+	source=$3
+	shift 3
+	said=$("$fsopen_log" fmapfs "$source" "$at" "$@")
+	has "errno $errno" "fsopen(2)" && has "$text" "its log"
+}
+
+both() {
+	by_mount "$@" && by_fsopen "$@"
+}
+
+# refused NAME ERRNO TEXT SOURCE [OPTION]
+refused() {
+	name=$1
+	shift
+	ktap_test_result "refused: $name" both "$@"
+	if mountpoint -q "$at"; then umount "$at"; fi
+}
+
+refcount=$(cat /sys/module/fmapfs/refcnt)
+
+refused "an unknown option" EINVAL "fmapfs: Unknown parameter 'colour'" "$below" colour=blue
+refused "an unknown flag" EINVAL "fmapfs: Unknown parameter 'fast'" "$below" fast
+for wrong in engine=warp install=by-hand around=3k around=2k around=4m around=5000 \
+	     around=-1 around=64kk around=0 around=SIZE readahead=1 readahead=32m \
+	     readahead=table; do
+	refused "$wrong" EINVAL "fmapfs: $wrong: not allowed, expected" "$below" "$wrong"
+done
+for later in engine=hold engine=retry install=insert around=adaptive \
+	     readahead=adaptive readahead=64k "rule=*.db:around=off"; do
+	refused "$later, not built yet" EINVAL \
+		"fmapfs: $later: not supported by this version" "$below" "$later"
+done
+for option in engine install around readahead; do
+	refused "$option without a value" EINVAL "fmapfs: $option= wants a value" \
+		"$below" "$option"
+done
+
+refused "no source" EINVAL "no lower directory" -
+refused "a file" ENOTDIR "lower directory $below/file: not a directory" "$below/file"
+refused "a missing directory" ENOENT "lower directory $below/none: no such directory" \
+	"$below/none"
+ln -s loop2 "$work/loop"
+ln -s loop "$work/loop2"
+refused "a loop of symbolic links" ELOOP \
+	"lower directory $work/loop: too many symbolic links" "$work/loop"
+
+for pseudo in proc:/proc sysfs:/sys debugfs:/sys/kernel/debug devpts:/dev/pts; do
+	refused "$pseudo" EINVAL \
+		"${pseudo#*:}: ${pseudo%%:*} cannot be the lower filesystem" "${pseudo#*:}"
+done
+
+refused "fmapfs over fmapfs" ELOOP "$FMAP_MNT is on fmapfs already" "$FMAP_MNT"
+
+# --- stacks -------------------------------------------------------------------------
+
+overlay_over() {
+	mkdir -p "$1" "$work/empty" && modprobe -q overlay
+	mount -t overlay overlay -o "lowerdir=$2:$work/empty" "$1"
+}
+
+test_over_overlay() {
+	overlay_over "$work/merged" "$below" && mount -t fmapfs "$work/merged" "$at" &&
+		[ "$(cat "$at/dir/file")" = content ] && umount "$at"
+}
+
+test_overlay_above() {
+	mount -t fmapfs "$below" "$at" && overlay_over "$work/above" "$at" &&
+		[ "$(cat "$work/above/file")" = content ] &&
+		umount "$work/above" && umount "$at"
+}
+
+# Directories for overlay, on a filesystem that is not an overlay itself.
+test_too_deep() {
+	overlay_over "$work/merged2" "$work/merged" || return 1
+	both ELOOP "$work/merged2: overlay is stacked too deeply" "$work/merged2"
+}
+
+if mount -t tmpfs tmpfs "$work" && modprobe -q overlay; then
+	ktap_test_result "fmapfs over overlay" test_over_overlay
+	ktap_test_result "overlay over fmapfs" test_overlay_above
+	ktap_test_result "refused: fmapfs over overlay over overlay" test_too_deep
+else
+	for name in "fmapfs over overlay" "overlay over fmapfs" "fmapfs over two overlays"; do
+		ktap_test_skip "$name" "no overlay here"
+	done
+fi
+
+# --- privilege ------------------------------------------------------------------------
+
+test_not_root() {
+	said=$(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all \
+		"$fsopen_log" -m fmapfs "$below" "$at")
+	has "errno EPERM" "mount(2)" || return 1
+	said=$(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all \
+		"$fsopen_log" fmapfs "$below" "$at")
+	has "errno EPERM" "fsopen(2)"
+}
+ktap_test_result "not root: EPERM" test_not_root
+
+test_user_namespace() {
+	said=$(unshare -Urm "$fsopen_log" -m fmapfs "$below" "$at")
+	has "errno EPERM" "mount(2)" || return 1
+	said=$(unshare -Urm "$fsopen_log" fmapfs "$below" "$at")
+	has "errno EPERM" "fsopen(2)"
+}
+if unshare -Urm true 2>/dev/null; then
+	ktap_test_result "root of a user namespace: EPERM" test_user_namespace
+else
+	ktap_test_skip "root of a user namespace: EPERM" "no user namespaces here"
+fi
+
+ktap_test_eq "no refused mount holds the module" "$refcount" "$(cat /sys/module/fmapfs/refcnt)"
+
+# --- what is shown ----------------------------------------------------------------------
+
+shown() {
+	awk -v at="$at" '$2 == at && $3 == "fmapfs" { print $4 }' /proc/mounts
+}
+
+# shows OPTION...: each is there
+shows() {
+	for option in "$@"; do
+		case ,$(shown), in
+		*",$option,"*) ;;
+		*)
+			ktap_print_msg "no $option in: $(shown)"
+			return 1
+			;;
+		esac
+	done
+}
+
+test_defaults() {
+	mount -t fmapfs "$below" "$at" || return 1
+	shows rw engine=pin install=handover around=kernel readahead=kernel
+}
+ktap_test_result "the defaults are shown" test_defaults
+
+test_remount() {
+	mount -o remount,around=64k "$at" && shows engine=pin around=64k || return 1
+	mount -o remount,engine=native "$at" && shows engine=native around=64k || return 1
+	mount -o remount,readahead=off,around=off "$at" &&
+		shows engine=native around=off readahead=off install=handover
+}
+ktap_test_result "remount changes what it names" test_remount
+
+test_failed_remount() {
+	line=$(shown)
+	by_mount EINVAL "fmapfs: around=7: not allowed" none engine=pin,around=7 remount &&
+		by_mount EINVAL "Unknown parameter 'colour'" none colour=blue remount &&
+		[ "$(shown)" = "$line" ]
+}
+ktap_test_result "a refused remount changes nothing" test_failed_remount
+umount "$at"
+
+# round_trip GIVEN SHOWN
+round_trip() {
+	mount -t fmapfs -o "$1" "$below" "$at" && shows "$2" || return 1
+	line=$(shown)
+	umount "$at" && mount -t fmapfs -o "$line" "$below" "$at" &&
+		[ "$(shown)" = "$line" ]
+}
+for pair in engine=native:engine=native around=4096:around=4k around=65536:around=64k \
+	    around=64K:around=64k around=1024k:around=1m around=2M:around=2m \
+	    around=table:around=table around=off:around=off readahead=off:readahead=off; do
+	ktap_test_result "${pair%:*} is shown, and mounts again" \
+		round_trip "${pair%:*}" "${pair#*:}"
+	umount "$at"
+done
+
+# --- odd places ---------------------------------------------------------------------------
+
+# reads DIR: DIR/file can be read and written through a mount
+reads() {
+	mount -t fmapfs "$1" "$2" || return 1
+	[ "$(cat "$2/file")" = content ] && echo more >>"$2/file" &&
+		umount "$2" && [ "$(tail -n 1 "$1/file")" = more ]
+}
+
+test_odd() {
+	for dir in "$below/two words" "$below/comma,equals=x" "$below/back\\slash" \
+		   "$below/tab	inside" "$below/#hash" "$below/ümlaut" "$below/-dash"; do
+		mkdir "$dir" 2>/dev/null || continue
+		echo content >"$dir/file"
+		reads "$dir" "$at" || {
+			ktap_print_msg "source $dir"
+			return 1
+		}
+		echo content >"$dir/file"
+		mkdir -p "$work/$(basename "$dir")"
+		reads "$dir" "$work/$(basename "$dir")" || {
+			ktap_print_msg "target $work/$(basename "$dir")"
+			return 1
+		}
+	done
+}
+ktap_test_result "odd names of directories" test_odd
+
+test_shown_escaped() {
+	mkdir -p "$below/a b" && mount -t fmapfs "$below/a b" "$at" &&
+		grep -q "^$below/a\\\\040b $at fmapfs " /proc/mounts && umount "$at"
+}
+ktap_test_result "a space in the source is escaped in /proc/mounts" test_shown_escaped
+
+test_relative() {
+	(cd "$below" && mount -t fmapfs . "$at") && [ -f "$at/dir/file" ] && umount "$at"
+}
+ktap_test_result "a relative source" test_relative
+
+test_over_itself() {
+	mount -t fmapfs "$below" "$below" && [ "$(cat "$below/dir/file")" = content ] &&
+		echo above >"$below/new" || return 1
+	mountpoint -q "$below" && [ "$(stat -f -c %t "$below")" = 666d6170 ] || return 1
+	said=$("$fsopen_log" -m fmapfs "$below" "$below")
+	has "errno ELOOP" "mount(2)" || return 1
+	umount "$below" && ! mountpoint -q "$below" && [ "$(cat "$below/new")" = above ]
+}
+ktap_test_result "a directory over itself" test_over_itself
+
+test_debugfs() {
+	mount -t fmapfs "$below" "$at" && dir=$(fmap_debugfs "$at") && [ -r "$dir/stats" ] &&
+		umount "$at" && [ ! -e "$dir" ]
+}
+ktap_test_result "mountpoint -d names its debugfs directory" test_debugfs
+
+ktap_test_eq "nothing holds the module afterwards" "$refcount" \
+	"$(cat /sys/module/fmapfs/refcnt)"
+fmap_end
