@@ -48,6 +48,8 @@ int fmap_set_acl(struct mnt_idmap *idmap, struct dentry *dentry,
 	else
 		err = vfs_remove_acl(fmap_lower_idmap(sb), lower, name);
 	mnt_drop_write(fmap_lower_mnt(sb));
+	/* It changes the mode. */
+	fmap_copy_owner(d_inode(dentry));
 	fmap_copy_attr(d_inode(dentry));
 	return err;
 }

@@ -45,16 +45,28 @@ static inline struct user_namespace *user_namespace(const struct vfsmount *mnt)
  * struct file_lock, and both have the members that we touch under older names.
  */
 #ifdef FMAP_HAVE_FILE_LEASE
+#define fmap_fl_list		c.flc_list
 #define fmap_fl_file(fl)	((fl)->c.flc_file)
 #define fmap_fl_owner(fl)	((fl)->c.flc_owner)
 #define fmap_fl_flags(fl)	((fl)->c.flc_flags)
 #define fmap_lease_arg_t	int
 #else
 #define file_lease		file_lock
+#define fmap_fl_list		fl_list
 #define fmap_fl_file(fl)	((fl)->fl_file)
 #define fmap_fl_owner(fl)	((fl)->fl_owner)
 #define fmap_fl_flags(fl)	((fl)->fl_flags)
 #define fmap_lease_arg_t	long
+#endif
+
+/* 6.2, and stable kernels since: reads the pointer as its publication wants. */
+#ifndef FMAP_HAVE_LOCKS_INODE_CONTEXT
+static inline struct file_lock_context *
+locks_inode_context(const struct inode *inode)
+{
+	/* Pairs with the release of who allocates it. */
+	return smp_load_acquire(&inode->i_flctx);
+}
 #endif
 
 /*
@@ -119,9 +131,35 @@ static inline long vfs_splice_read(struct file *in, loff_t *ppos,
 #define FMAP_ACL_IOPS
 #endif
 
+/* 6.5: the same under a name that says for whom. Before, without that. */
+#ifndef FMAP_HAVE_KERNEL_TMPFILE_OPEN
+#define kernel_tmpfile_open	vfs_tmpfile_open
+#endif
+
 /* 6.11: untorn writes. Before, no file can have them. */
 #ifndef FMODE_CAN_ATOMIC_WRITE
 #define FMODE_CAN_ATOMIC_WRITE	((__force fmode_t)0)
+#endif
+
+/*
+ * 6.5: a handle may be asked for that need not lead back to the file. Before,
+ * all do.
+ */
+#ifdef FMAP_HAVE_EXPORT_FH_FLAGS
+#define fmap_do_encode_fh(inode, fid, len, parent) \
+	exportfs_encode_inode_fh(inode, fid, len, parent, 0)
+#else
+#define fmap_do_encode_fh	exportfs_encode_inode_fh
+#endif
+
+/* 6.10: marks are put on an object. Before, on the pointer in it to its marks. */
+#ifdef FMAP_HAVE_FSNOTIFY_OBJECT
+#define fmap_do_add_sb_mark(mark, sb) \
+	fsnotify_add_mark(mark, sb, FSNOTIFY_OBJ_TYPE_SB, 0)
+#else
+#define fmap_do_add_sb_mark(mark, sb) \
+	fsnotify_add_mark(mark, &(sb)->s_fsnotify_marks, FSNOTIFY_OBJ_TYPE_SB, \
+			  0, NULL)
 #endif
 
 #ifdef FMAP_HAVE_BACKING_FILE

@@ -36,6 +36,20 @@ void fmap_dentry_attach(struct dentry *dentry, struct dentry *lower)
 	fmap_dentry_stamp(dentry);
 }
 
+/**
+ * fmap_dentry_adopt - give a dentry its lower one if it has none
+ * @dentry:	our dentry, maybe visible since d_obtain_alias() made it: whoever
+ *		gets hold of it does this before anything else
+ * @lower:	the lower dentry; the reference goes to @dentry, or is dropped
+ */
+void fmap_dentry_adopt(struct dentry *dentry, struct dentry *lower)
+{
+	if (cmpxchg(&dentry->d_fsdata, NULL, lower))
+		dput(lower);
+	else
+		fmap_dentry_stamp(dentry);
+}
+
 static bool fmap_same_inode(const struct dentry *dentry,
 			    const struct dentry *lower)
 {
@@ -101,12 +115,33 @@ static int fmap_d_revalidate(struct dentry *dentry, unsigned int flags)
 		return ret;
 
 	inode = d_inode_rcu(dentry);
-	if (inode && fmap_attr_stale(inode)) {
+	if (inode && fmap_stale(inode)) {
 		if (flags & LOOKUP_RCU)
 			return -ECHILD;
-		fmap_copy_attr(inode);
+		fmap_refresh(inode);
 	}
 	return 1;
+}
+
+/* For what is reached without a lookup: a root, ".", /proc/self/fd. */
+static int fmap_d_weak_revalidate(struct dentry *dentry, unsigned int flags)
+{
+	struct inode *inode = d_inode(dentry);
+
+	if (inode && fmap_stale(inode))
+		fmap_refresh(inode);
+	return 1;
+}
+
+/*
+ * Nobody uses our dentry at the moment. Kept, it would keep the file below and
+ * its disk space, if that has been unlinked there.
+ */
+static int fmap_d_delete(const struct dentry *dentry)
+{
+	const struct dentry *lower = fmap_lower_dentry(dentry);
+
+	return lower && d_unhashed(lower) && !IS_ROOT(lower);
 }
 
 static void fmap_d_release(struct dentry *dentry)
@@ -129,7 +164,9 @@ static struct dentry *fmap_d_real(struct dentry *dentry,
 }
 
 const struct dentry_operations fmap_dentry_ops = {
-	.d_revalidate	= fmap_d_revalidate,
-	.d_release	= fmap_d_release,
-	.d_real		= fmap_d_real,
+	.d_revalidate		= fmap_d_revalidate,
+	.d_weak_revalidate	= fmap_d_weak_revalidate,
+	.d_delete		= fmap_d_delete,
+	.d_release		= fmap_d_release,
+	.d_real			= fmap_d_real,
 };

@@ -70,6 +70,13 @@ static int fmap_instantiate(struct dentry *dentry, struct dentry *lower)
 		return PTR_ERR(inode);
 	}
 	d_instantiate(dentry, inode);
+	/*
+	 * Somebody may have looked at the stamp of the negative dentry before,
+	 * seen that the lower one has changed, and thrown ours out. It is right
+	 * again, and no other can have taken its place: our directory is locked.
+	 */
+	if (d_unhashed(dentry))
+		d_rehash(dentry);
 	return 0;
 }
 
@@ -245,6 +252,42 @@ out:
 }
 
 /*
+ * O_TMPFILE. The lower file is created open; it is opened once more as any other,
+ * by ->open, and ours has no name, like it.
+ */
+static int fmap_tmpfile(struct mnt_idmap *idmap, struct inode *dir,
+			struct file *file, umode_t mode)
+{
+	struct dentry *dentry = file->f_path.dentry;
+	struct path parent = fmap_lower_path(dentry->d_parent);
+	struct inode *inode;
+	struct file *lower;
+	int err;
+
+	err = mnt_want_write(parent.mnt);
+	if (err)
+		return err;
+	lower = fmap_do_tmpfile(&parent, mode, file->f_flags);
+	mnt_drop_write(parent.mnt);
+	if (IS_ERR(lower))
+		return PTR_ERR(lower);
+
+	inode = fmap_iget(dir->i_sb, file_inode(lower));
+	if (IS_ERR(inode)) {
+		err = PTR_ERR(inode);
+		goto out;
+	}
+	fmap_dentry_attach(dentry, dget(lower->f_path.dentry));
+	/* It is taken away again. */
+	set_nlink(inode, 1);
+	d_tmpfile(file, inode);
+	err = finish_open_simple(file, 0);
+out:
+	fput(lower);
+	return err;
+}
+
+/*
  * A directory has one dentry: if ours turns up under a new name, it was moved
  * below, and the VFS moves it here. It must not be over another lower dentry.
  */
@@ -252,8 +295,10 @@ static struct dentry *fmap_splice(struct dentry *dentry, struct inode *inode)
 {
 	struct dentry *alias = d_splice_alias(inode, dentry);
 
-	if (IS_ERR_OR_NULL(alias) ||
-	    fmap_lower_dentry(alias) == fmap_lower_dentry(dentry))
+	if (IS_ERR_OR_NULL(alias))
+		return alias;
+	fmap_dentry_adopt(alias, dget(fmap_lower_dentry(dentry)));
+	if (fmap_lower_dentry(alias) == fmap_lower_dentry(dentry))
 		return alias;
 	dput(alias);
 	return ERR_PTR(-ESTALE);
@@ -292,55 +337,13 @@ const struct inode_operations fmap_dir_iops = {
 	.rmdir		= fmap_rmdir,
 	.mknod		= fmap_mknod,
 	.rename		= fmap_rename,
+	.tmpfile	= fmap_tmpfile,
 	.permission	= fmap_permission,
 	.getattr	= fmap_getattr,
 	.setattr	= fmap_setattr,
 	.listxattr	= fmap_listxattr,
+	.fileattr_get	= fmap_fileattr_get,
+	.fileattr_set	= fmap_fileattr_set,
+	.fiemap		= fmap_fiemap,
 	FMAP_ACL_IOPS
-};
-
-static int fmap_dir_open(struct inode *inode, struct file *file)
-{
-	struct path path = fmap_lower_path(file_dentry(file));
-	struct fmap_file *ff = fmap_file_alloc();
-	struct file *lower;
-
-	if (!ff)
-		return -ENOMEM;
-	lower = dentry_open(&path, fmap_lower_flags(file), current_cred());
-	if (IS_ERR(lower)) {
-		fmap_file_free(ff);
-		return PTR_ERR(lower);
-	}
-	ff->lower = lower;
-	ff->backing = get_file(lower);
-	file->private_data = ff;
-	return 0;
-}
-
-/* The offset is ours while nobody reads, the lower file's while we do. */
-static int fmap_iterate(struct file *file, struct dir_context *ctx)
-{
-	struct file *lower = fmap_lower_file(file);
-	int err;
-
-	err = fmap_sync_flags(file, lower);
-	if (err)
-		return err;
-	lower->f_pos = ctx->pos;
-	err = iterate_dir(lower, ctx);
-	ctx->pos = lower->f_pos;
-	return err;
-}
-
-const struct file_operations fmap_dir_fops = {
-	.open		= fmap_dir_open,
-	.release	= fmap_release,
-	.flush		= fmap_flush,
-	.llseek		= fmap_llseek,
-	.read		= generic_read_dir,
-	.iterate_shared	= fmap_iterate,
-	.fsync		= fmap_fsync,
-	.lock		= fmap_lock,
-	.flock		= fmap_flock,
 };

@@ -5,7 +5,12 @@
  */
 #include <linux/fadvise.h>
 #include <linux/falloc.h>
+#include <linux/ptrace.h>
+#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
+
+#include <asm/syscall.h>
+#include <asm/unistd.h>
 
 #include "lower.h"
 
@@ -13,7 +18,7 @@
 #define FMAP_SETFL_MASK	(O_APPEND | O_NONBLOCK | O_NDELAY | O_DIRECT | O_NOATIME)
 
 /* What only the open itself is about. */
-#define FMAP_OPEN_ONLY	(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC)
+#define FMAP_OPEN_ONLY	(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_TMPFILE)
 
 static struct kmem_cache *fmap_file_cachep;
 
@@ -107,24 +112,91 @@ static void fmap_inherit_mode(struct file *file, const struct file *lower)
 }
 
 /*
+ * Lower filesystems whose page-cache operations never look into the file that
+ * they are given, so that ours may be one of the lower inode's mapping.
+ */
+static const char * const fmap_file_blind[] = {
+	"ext4", "ext3", "ext2", "xfs", "btrfs", "f2fs", "vfat", "exfat", "tmpfs",
+};
+
+/*
+ * sync_file_range(2), cachestat(2) and loop devices go to f_mapping without
+ * asking us. Mappings get theirs from the backing file.
+ */
+static void fmap_inherit_mapping(struct file *file, const struct file *lower)
+{
+	const char *fs = file_inode(lower)->i_sb->s_type->name;
+
+	if (match_string(fmap_file_blind, ARRAY_SIZE(fmap_file_blind), fs) < 0)
+		return;
+	file->f_mapping = lower->f_mapping;
+	file->f_wb_err = lower->f_wb_err;
+}
+
+/*
+ * swapon(2) would take our file to the lower filesystem, some of which make
+ * their own inode of ours. Nothing asks us in between, and nothing else tells
+ * its open from any other.
+ */
+static bool fmap_in_swapon(void)
+{
+	int nr;
+
+	if (current->flags & (PF_KTHREAD | PF_IO_WORKER))
+		return false;
+	nr = syscall_get_nr(current, current_pt_regs());
+	if (in_ia32_syscall())
+		return nr == __NR_ia32_swapon;
+	return (nr & ~__X32_SYSCALL_BIT) == __NR_swapon;
+}
+
+/* Whoever executes a file keeps all writers out, those below as well. */
+static int fmap_deny_write(struct file *file, struct file *lower)
+{
+	if (!(file->f_flags & __FMODE_EXEC))
+		return 0;
+	return deny_write_access(lower);
+}
+
+static void fmap_allow_write(struct file *file, struct file *lower)
+{
+	if (file->f_flags & __FMODE_EXEC)
+		allow_write_access(lower);
+}
+
+/*
  * The caller's credentials open the lower file; ->permission has asked the lower
- * inode whether it may. O_TRUNC comes later, as ->setattr.
+ * inode whether it may. O_TRUNC comes later, as ->setattr. There may have been
+ * no lookup, and exec looks at our inode next.
  */
 static int fmap_open(struct inode *inode, struct file *file)
 {
-	struct fmap_file *ff = fmap_file_alloc();
+	struct fmap_file *ff;
 	int err;
 
+	if (fmap_in_swapon())
+		return -EINVAL;
+	ff = fmap_file_alloc();
 	if (!ff)
 		return -ENOMEM;
 	err = fmap_open_lower(ff, file);
-	if (err) {
-		fmap_file_free(ff);
-		return err;
-	}
+	if (err)
+		goto out_free;
+	err = fmap_deny_write(file, ff->backing);
+	if (err)
+		goto out_put;
+	fmap_refresh(inode);
 	fmap_inherit_mode(file, ff->lower);
+	fmap_inherit_mapping(file, ff->backing);
 	file->private_data = ff;
 	return 0;
+
+out_put:
+	fput(ff->lower);
+	fput(ff->backing);
+out_free:
+	fmap_file_free(ff);
+	return err;
 }
 
 /**
@@ -139,6 +211,8 @@ int fmap_release(struct inode *inode, struct file *file)
 {
 	struct fmap_file *ff = fmap_file(file);
 
+	fmap_allow_write(file, ff->backing);
+	fmap_drop_stray_locks(ff->backing);
 	fput(ff->lower);
 	fput(ff->backing);
 	fmap_file_free(ff);
@@ -241,6 +315,10 @@ const struct file_operations fmap_file_fops = {
 	.fsync			= fmap_fsync,
 	.fallocate		= fmap_fallocate,
 	.fadvise		= fmap_fadvise,
+	.copy_file_range	= fmap_copy_file_range,
+	.remap_file_range	= fmap_remap_file_range,
+	.unlocked_ioctl		= fmap_ioctl,
+	FMAP_COMPAT_IOCTL
 	.lock			= fmap_lock,
 	.flock			= fmap_flock,
 	.setlease		= fmap_setlease,

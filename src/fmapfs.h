@@ -23,6 +23,7 @@
 #include <linux/mm.h>
 #include <linux/mount.h>
 #include <linux/percpu.h>
+#include <linux/workqueue.h>
 
 #include <fmapfs/counters.h>
 
@@ -31,6 +32,8 @@
 #define FMAP_NAME	"fmapfs"
 #define FMAP_MAGIC	0x666d6170	/* "fmap" */
 
+struct fiemap_extent_info;
+struct fileattr;
 struct fmap_engine;
 struct fmap_installer;
 
@@ -77,6 +80,8 @@ struct fmap_config {
  * @debugfs:	this mount's debugfs directory
  * @lower_dev:	st_dev of the lower root: files that have it show ours instead
  * @lower_wb_err: writeback errors of the lower filesystem already passed on
+ * @wb_err_lock: serialises passing them on
+ * @watch:	what tells us of files that are unlinked below (watch.c)
  * @rcu:	RCU path walk may look here until a grace period after unmount
  */
 struct fmap_sb_info {
@@ -86,6 +91,8 @@ struct fmap_sb_info {
 	struct dentry *debugfs;
 	dev_t lower_dev;
 	errseq_t lower_wb_err;
+	spinlock_t wb_err_lock;	/* lower_wb_err */
+	struct fmap_watch *watch;
 	struct rcu_head rcu;
 };
 
@@ -95,12 +102,14 @@ struct fmap_sb_info {
  * @lower:	the lower inode, referenced
  * @vm_ops:	copies of the lower's vm_ops, newest first (map.c)
  * @vm_ops_lock: serialises additions to @vm_ops
+ * @prune:	drops unused dentries when the last name is gone below
  */
 struct fmap_inode {
 	struct inode vfs_inode;
 	struct inode *lower;
 	struct fmap_vm_ops *vm_ops;
 	spinlock_t vm_ops_lock;	/* additions to vm_ops */
+	struct work_struct prune;
 };
 
 /**
@@ -173,11 +182,14 @@ extern const struct super_operations fmap_super_ops;
 
 /* inode.c */
 struct inode *fmap_iget(struct super_block *sb, struct inode *lower);
+struct inode *fmap_ilookup(struct super_block *sb, struct inode *lower);
 struct inode *fmap_alloc_inode(struct super_block *sb);
 void fmap_free_inode(struct inode *inode);
 void fmap_evict_inode(struct inode *inode);
 void fmap_copy_attr(struct inode *inode);
-bool fmap_attr_stale(const struct inode *inode);
+void fmap_copy_owner(struct inode *inode);
+bool fmap_stale(const struct inode *inode);
+void fmap_refresh(struct inode *inode);
 int fmap_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
 int fmap_getattr(struct mnt_idmap *idmap, const struct path *path,
 		 struct kstat *stat, u32 request_mask, unsigned int flags);
@@ -190,11 +202,24 @@ extern const struct inode_operations fmap_file_iops;
 /* dentry.c */
 void fmap_dentry_attach(struct dentry *dentry, struct dentry *lower);
 void fmap_dentry_stamp(struct dentry *dentry);
+void fmap_dentry_adopt(struct dentry *dentry, struct dentry *lower);
 extern const struct dentry_operations fmap_dentry_ops;
+
+/* watch.c */
+void fmap_prune_work(struct work_struct *work);
+int fmap_watch_begin(struct super_block *sb);
+void fmap_watch_end(struct super_block *sb);
+int fmap_watch_init(void);
+void fmap_watch_exit(void);
 
 /* dir.c */
 extern const struct inode_operations fmap_dir_iops;
+
+/* readdir.c */
 extern const struct file_operations fmap_dir_fops;
+
+/* export.c */
+void fmap_inherit_handles(struct super_block *sb, const struct dentry *lower);
 
 /* file.c */
 int fmap_release(struct inode *inode, struct file *file);
@@ -220,11 +245,32 @@ ssize_t fmap_splice_write(struct pipe_inode_info *pipe, struct file *out,
 int fmap_io_init(void);
 void fmap_io_exit(void);
 
+/* copy.c */
+ssize_t fmap_copy_file_range(struct file *in, loff_t pos_in, struct file *out,
+			     loff_t pos_out, size_t len, unsigned int flags);
+loff_t fmap_remap_file_range(struct file *in, loff_t pos_in, struct file *out,
+			     loff_t pos_out, loff_t len, unsigned int flags);
+
+/* ioctl.c */
+int fmap_fileattr_get(struct dentry *dentry, struct fileattr *fa);
+int fmap_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry,
+		      struct fileattr *fa);
+int fmap_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start,
+		u64 len);
+long fmap_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+#ifdef CONFIG_COMPAT
+long fmap_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+#define FMAP_COMPAT_IOCTL	.compat_ioctl = fmap_compat_ioctl,
+#else
+#define FMAP_COMPAT_IOCTL
+#endif
+
 /* lock.c */
 int fmap_lock(struct file *file, int cmd, struct file_lock *fl);
 int fmap_flock(struct file *file, int cmd, struct file_lock *fl);
 int fmap_setlease(struct file *file, fmap_lease_arg_t arg,
 		  struct file_lease **lease, void **priv);
+void fmap_drop_stray_locks(struct file *lower);
 
 /* xattr.c */
 ssize_t fmap_listxattr(struct dentry *dentry, char *list, size_t size);

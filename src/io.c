@@ -49,8 +49,11 @@ static void fmap_iocb_init(struct kiocb *iocb, struct kiocb *orig,
 {
 	kiocb_clone(iocb, orig, lower);
 	iocb->ki_flags &= ~FMAP_IOCB_DROP;
-	/* The lower mount or inode may be synchronous where ours is not. */
-	iocb->ki_flags |= lower->f_iocb_flags;
+	/*
+	 * The lower mount or inode may be synchronous where ours is not. All else
+	 * is for the request to say: one may be for no append (RWF_NOAPPEND).
+	 */
+	iocb->ki_flags |= lower->f_iocb_flags & (IOCB_DSYNC | IOCB_SYNC);
 }
 
 static void fmap_aio_put(struct fmap_aio *aio)

@@ -67,7 +67,7 @@ int fmap_flock(struct file *file, int cmd, struct file_lock *fl)
  * A lease is broken with a signal to the owner of the lower file, which nobody
  * can set: it gets what fcntl(F_SETOWN, F_SETSIG) have set on ours.
  */
-static int fmap_copy_owner(struct file *file, struct file *lower)
+static int fmap_copy_fown(struct file *file, struct file *lower)
 {
 	struct fown_struct *own, *lower_own;
 	struct pid *pid = NULL;
@@ -97,7 +97,7 @@ static int fmap_copy_owner(struct file *file, struct file *lower)
 }
 
 /* The end of a lease ends this, too; the VFS does it for the lower file. */
-static void fmap_drop_owner(struct file *file)
+static void fmap_drop_fown(struct file *file)
 {
 	struct fown_struct *own = file_f_owner(file);
 
@@ -123,13 +123,55 @@ int fmap_setlease(struct file *file, fmap_lease_arg_t arg,
 	int err;
 
 	if (lease && *lease) {
-		err = fmap_copy_owner(file, lower);
+		err = fmap_copy_fown(file, lower);
 		if (err)
 			return err;
 		fmap_fl_file(*lease) = lower;
 	}
 	err = vfs_setlease(lower, arg, lease, priv);
 	if (!err && arg == F_UNLCK)
-		fmap_drop_owner(file);
+		fmap_drop_fown(file);
 	return err;
+}
+
+/* Whose POSIX lock was taken through @lower, or NULL. */
+static fl_owner_t fmap_stray_owner(struct file_lock_context *ctx,
+				   const struct file *lower)
+{
+	fl_owner_t owner = NULL;
+	struct file_lock *fl;
+
+	spin_lock(&ctx->flc_lock);
+	list_for_each_entry(fl, &ctx->flc_posix, fmap_fl_list) {
+		if (fmap_fl_file(fl) == lower &&
+		    !(fmap_fl_flags(fl) & FL_OFDLCK)) {
+			owner = fmap_fl_owner(fl);
+			break;
+		}
+	}
+	spin_unlock(&ctx->flc_lock);
+	return owner;
+}
+
+/**
+ * fmap_drop_stray_locks - the last user of an open file has gone
+ * @lower:	the backing file, through which nobody can lock any more
+ *
+ * A close() in one thread may come before an fcntl(F_SETLK) in another that has
+ * found the file already. The VFS then takes the lock back from our inode, where
+ * there is none. Who owns one that is left has closed the file, and would so
+ * have lost all locks on the inode.
+ */
+void fmap_drop_stray_locks(struct file *lower)
+{
+	struct file_lock_context *ctx = locks_inode_context(file_inode(lower));
+	fl_owner_t owner, before = NULL;
+
+	if (!ctx)
+		return;
+	/* The same again: the lower filesystem could not. */
+	while ((owner = fmap_stray_owner(ctx, lower)) && owner != before) {
+		locks_remove_posix(lower, owner);
+		before = owner;
+	}
 }

@@ -20,6 +20,11 @@ static inline struct mnt_idmap *fmap_lower_idmap(const struct super_block *sb)
 	return mnt_idmap(fmap_lower_mnt(sb));
 }
 
+static inline bool fmap_lower_nosuid(const struct super_block *sb)
+{
+	return fmap_lower_mnt(sb)->mnt_flags & MNT_NOSUID;
+}
+
 static inline struct dentry *fmap_do_lookup(const struct super_block *sb,
 					    const struct qstr *name,
 					    struct dentry *parent)
@@ -45,6 +50,13 @@ static inline int fmap_do_mknod(const struct super_block *sb, struct inode *dir,
 				struct dentry *dentry, umode_t mode, dev_t dev)
 {
 	return vfs_mknod(fmap_lower_idmap(sb), dir, dentry, mode, dev);
+}
+
+static inline struct file *fmap_do_tmpfile(const struct path *parent,
+					   umode_t mode, int flags)
+{
+	return kernel_tmpfile_open(mnt_idmap(parent->mnt), parent, mode, flags,
+				   current_cred());
 }
 
 static inline int fmap_do_symlink(const struct super_block *sb,
@@ -115,6 +127,20 @@ static inline int fmap_do_setxattr(const struct super_block *sb,
 {
 	return vfs_setxattr(fmap_lower_idmap(sb), dentry, name, value, size,
 			    flags);
+}
+
+/* Without the conversions for user namespaces, which happen once, above us. */
+static inline int fmap_do_setxattr_raw(const struct super_block *sb,
+				       struct dentry *dentry, const char *name,
+				       const void *value, size_t size, int flags)
+{
+	int err;
+
+	inode_lock(d_inode(dentry));
+	err = __vfs_setxattr_locked(fmap_lower_idmap(sb), dentry, name, value,
+				    size, flags, NULL);
+	inode_unlock(d_inode(dentry));
+	return err;
 }
 
 static inline int fmap_do_removexattr(const struct super_block *sb,

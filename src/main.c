@@ -32,12 +32,17 @@ static int __init fmap_init(void)
 	err = fmap_io_init();
 	if (err)
 		goto out_file;
+	err = fmap_watch_init();
+	if (err)
+		goto out_io;
 	fmap_debugfs_init();
 	err = register_filesystem(&fmap_fs_type);
 	if (!err)
 		return 0;
 
 	fmap_debugfs_exit();
+	fmap_watch_exit();
+out_io:
 	fmap_io_exit();
 out_file:
 	fmap_file_cache_exit();
@@ -50,6 +55,7 @@ static void __exit fmap_exit(void)
 {
 	unregister_filesystem(&fmap_fs_type);
 	fmap_debugfs_exit();
+	fmap_watch_exit();
 	fmap_io_exit();
 	fmap_file_cache_exit();
 	/* Inodes are freed by RCU callbacks of ours. */

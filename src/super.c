@@ -62,8 +62,9 @@ static const char *fmap_refusal(const struct super_block *lower)
 	return NULL;
 }
 
-static int fmap_check_lower(struct fs_context *fc, const struct super_block *lower)
+static int fmap_check_lower(struct fs_context *fc, const struct path *path)
 {
+	const struct super_block *lower = path->dentry->d_sb;
 	const char *name = lower->s_type->name;
 	const char *reason;
 
@@ -76,6 +77,11 @@ static int fmap_check_lower(struct fs_context *fc, const struct super_block *low
 	if (reason) {
 		fmap_errorf(fc, "%s: %s cannot be the lower filesystem: %s",
 			    fc->source, name, reason);
+		return -EINVAL;
+	}
+	if (IS_CASEFOLDED(d_inode(path->dentry))) {
+		fmap_errorf(fc, "%s is a case-folded directory: these are refused",
+			    fc->source);
 		return -EINVAL;
 	}
 	if (lower->s_stack_depth >= FILESYSTEM_MAX_STACK_DEPTH) {
@@ -135,7 +141,7 @@ static int fmap_open_lower(struct fs_context *fc, struct fmap_sb_info *sbi)
 	err = fmap_find_lower(fc, &path);
 	if (err)
 		return err;
-	err = fmap_check_lower(fc, path.dentry->d_sb);
+	err = fmap_check_lower(fc, &path);
 	if (!err)
 		err = fmap_clone_lower(fc, &path, &sbi->lower);
 	path_put(&path);
@@ -146,6 +152,7 @@ static int fmap_open_lower(struct fs_context *fc, struct fmap_sb_info *sbi)
 	if (err)
 		return err;
 	sbi->lower_dev = stat.dev;
+	spin_lock_init(&sbi->wb_err_lock);
 	sbi->lower_wb_err = errseq_sample(&sbi->lower.dentry->d_sb->s_wb_err);
 	return 0;
 }
@@ -184,6 +191,8 @@ static int fmap_fill_super(struct super_block *sb, struct fs_context *fc)
 	/* Const on the newer kernels only. */
 	sb->s_xattr = (void *)fmap_xattr_handlers;
 
+	fmap_inherit_handles(sb, sbi->lower.dentry);
+
 	inode = fmap_iget(sb, d_inode(sbi->lower.dentry));
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
@@ -191,7 +200,7 @@ static int fmap_fill_super(struct super_block *sb, struct fs_context *fc)
 	if (!sb->s_root)
 		return -ENOMEM;
 	fmap_dentry_attach(sb->s_root, dget(sbi->lower.dentry));
-	return 0;
+	return fmap_watch_begin(sb);
 }
 
 /**
@@ -239,7 +248,7 @@ int fmap_get_tree(struct fs_context *fc)
  * @fc:	with the options parsed; s_umount is held
  *
  * Faults under way read the policies without a lock: each field is stored on
- * its own, a window before the kind that looks at it.
+ * its own, and any mix of old and new ones is a policy, as a size is never 0.
  *
  * Return: 0, or -EROFS if the lower mount cannot be written.
  */
@@ -259,11 +268,9 @@ int fmap_reconfigure(struct fs_context *fc)
 	WRITE_ONCE(config->engine, new->engine);
 	WRITE_ONCE(config->installer, new->installer);
 	WRITE_ONCE(config->around.pages, new->around.pages);
-	/* Who sees the kind sees its pages. */
-	smp_store_release(&config->around.kind, new->around.kind);
+	WRITE_ONCE(config->around.kind, new->around.kind);
 	WRITE_ONCE(config->readahead.pages, new->readahead.pages);
-	/* Likewise. */
-	smp_store_release(&config->readahead.kind, new->readahead.kind);
+	WRITE_ONCE(config->readahead.kind, new->readahead.kind);
 	return 0;
 }
 
@@ -288,24 +295,38 @@ void fmap_kill_sb(struct super_block *sb)
 {
 	struct fmap_sb_info *sbi = fmap_sbi(sb);
 
-	/* Before the device number may be given to another mount. */
-	if (sbi)
+	if (sbi) {
+		/* Before the device number may be given to another mount. */
 		fmap_debugfs_remove(sb);
+		fmap_watch_end(sb);
+	}
 	kill_anon_super(sb);
 	if (sbi)
 		fmap_free_sbi(sbi);
 }
 
 /*
- * syncfs(2) and umount reach only our superblock. A writeback error of the lower
- * filesystem is passed on once, so that each file descriptor given to syncfs(2)
- * sees it once.
+ * A writeback error of the lower filesystem is passed on once, so that each file
+ * descriptor given to syncfs(2) sees it once.
  */
-static int fmap_sync_fs(struct super_block *sb, int wait)
+static void fmap_pass_wb_err(struct super_block *sb)
 {
 	struct fmap_sb_info *sbi = fmap_sbi(sb);
 	struct super_block *lower = sbi->lower.dentry->d_sb;
-	int err, wb_err;
+	int err;
+
+	spin_lock(&sbi->wb_err_lock);
+	err = errseq_check_and_advance(&lower->s_wb_err, &sbi->lower_wb_err);
+	if (err)
+		errseq_set(&sb->s_wb_err, err);
+	spin_unlock(&sbi->wb_err_lock);
+}
+
+/* syncfs(2) and umount reach only our superblock. */
+static int fmap_sync_fs(struct super_block *sb, int wait)
+{
+	struct super_block *lower = fmap_sbi(sb)->lower.dentry->d_sb;
+	int err;
 
 	if (!wait)
 		return 0;
@@ -313,9 +334,7 @@ static int fmap_sync_fs(struct super_block *sb, int wait)
 	err = sync_filesystem(lower);
 	up_read(&lower->s_umount);
 
-	wb_err = errseq_check_and_advance(&lower->s_wb_err, &sbi->lower_wb_err);
-	if (wb_err)
-		errseq_set(&sb->s_wb_err, wb_err);
+	fmap_pass_wb_err(sb);
 	return err;
 }
 
