@@ -304,6 +304,13 @@ static struct dentry *fmap_splice(struct dentry *dentry, struct inode *inode)
 	return ERR_PTR(-ESTALE);
 }
 
+/* Where the lower filesystem would mount another, or keep some callers out. */
+static bool fmap_is_managed(const struct dentry *lower)
+{
+	return READ_ONCE(lower->d_flags) &
+	       (DCACHE_NEED_AUTOMOUNT | DCACHE_MANAGE_TRANSIT);
+}
+
 static struct dentry *fmap_lookup(struct inode *dir, struct dentry *dentry,
 				  unsigned int flags)
 {
@@ -314,6 +321,10 @@ static struct dentry *fmap_lookup(struct inode *dir, struct dentry *dentry,
 			       fmap_lower_dentry(dentry->d_parent));
 	if (IS_ERR(lower))
 		return lower;
+	if (fmap_is_managed(lower)) {
+		dput(lower);
+		return ERR_PTR(-EREMOTE);
+	}
 	fmap_dentry_attach(dentry, lower);
 
 	/* Once positive it stays so, as we hold a second reference. */

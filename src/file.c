@@ -119,15 +119,25 @@ static const char * const fmap_file_blind[] = {
 	"ext4", "ext3", "ext2", "xfs", "btrfs", "f2fs", "vfat", "exfat", "tmpfs",
 };
 
+/**
+ * fmap_is_file_blind - may our files have the mappings of its inodes?
+ * @lower:	the lower superblock
+ *
+ * Return: true if it is known that they may.
+ */
+bool fmap_is_file_blind(const struct super_block *lower)
+{
+	return match_string(fmap_file_blind, ARRAY_SIZE(fmap_file_blind),
+			    lower->s_type->name) >= 0;
+}
+
 /*
  * sync_file_range(2), cachestat(2) and loop devices go to f_mapping without
  * asking us. Mappings get theirs from the backing file.
  */
 static void fmap_inherit_mapping(struct file *file, const struct file *lower)
 {
-	const char *fs = file_inode(lower)->i_sb->s_type->name;
-
-	if (match_string(fmap_file_blind, ARRAY_SIZE(fmap_file_blind), fs) < 0)
+	if (!fmap_sbi(file_inode(file)->i_sb)->shares_mapping)
 		return;
 	file->f_mapping = lower->f_mapping;
 	file->f_wb_err = lower->f_wb_err;

@@ -79,6 +79,7 @@ struct fmap_config {
  * @stats:	counters
  * @debugfs:	this mount's debugfs directory
  * @lower_dev:	st_dev of the lower root: files that have it show ours instead
+ * @shares_mapping: an open file's f_mapping is that of the lower inode
  * @lower_wb_err: writeback errors of the lower filesystem already passed on
  * @wb_err_lock: serialises passing them on
  * @watch:	what tells us of files that are unlinked below (watch.c)
@@ -90,6 +91,7 @@ struct fmap_sb_info {
 	struct fmap_stats __percpu *stats;
 	struct dentry *debugfs;
 	dev_t lower_dev;
+	bool shares_mapping;
 	errseq_t lower_wb_err;
 	spinlock_t wb_err_lock;	/* lower_wb_err */
 	struct fmap_watch *watch;
@@ -186,6 +188,11 @@ struct inode *fmap_ilookup(struct super_block *sb, struct inode *lower);
 struct inode *fmap_alloc_inode(struct super_block *sb);
 void fmap_free_inode(struct inode *inode);
 void fmap_evict_inode(struct inode *inode);
+int fmap_inode_cache_init(void);
+void fmap_inode_cache_exit(void);
+extern const struct inode_operations fmap_file_iops;
+
+/* attr.c */
 void fmap_copy_attr(struct inode *inode);
 void fmap_copy_owner(struct inode *inode);
 bool fmap_stale(const struct inode *inode);
@@ -195,9 +202,6 @@ int fmap_getattr(struct mnt_idmap *idmap, const struct path *path,
 		 struct kstat *stat, u32 request_mask, unsigned int flags);
 int fmap_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 		 struct iattr *attr);
-int fmap_inode_cache_init(void);
-void fmap_inode_cache_exit(void);
-extern const struct inode_operations fmap_file_iops;
 
 /* dentry.c */
 void fmap_dentry_attach(struct dentry *dentry, struct dentry *lower);
@@ -230,6 +234,7 @@ struct fmap_file *fmap_file_alloc(void);
 void fmap_file_free(struct fmap_file *ff);
 int fmap_sync_flags(struct file *file, struct file *lower);
 unsigned int fmap_lower_flags(const struct file *file);
+bool fmap_is_file_blind(const struct super_block *lower);
 extern const struct file_operations fmap_file_fops;
 int fmap_file_cache_init(void);
 void fmap_file_cache_exit(void);

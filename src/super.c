@@ -191,6 +191,7 @@ static int fmap_fill_super(struct super_block *sb, struct fs_context *fc)
 	/* Const on the newer kernels only. */
 	sb->s_xattr = (void *)fmap_xattr_handlers;
 
+	sbi->shares_mapping = fmap_is_file_blind(sbi->lower.dentry->d_sb);
 	fmap_inherit_handles(sb, sbi->lower.dentry);
 
 	inode = fmap_iget(sb, d_inode(sbi->lower.dentry));

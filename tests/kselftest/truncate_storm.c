@@ -53,12 +53,17 @@ static struct {
 
 	atomic_bool stop;
 	atomic_long budget;
+	pthread_mutex_t lock;
+	pthread_cond_t granted;
 	atomic_ulong accesses;
 	atomic_ulong sigbus;
 	atomic_ulong zeros;
 	atomic_ulong marks;
 	atomic_ulong bad;
-} storm;
+} storm = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.granted = PTHREAD_COND_INITIALIZER,
+};
 
 static unsigned long setting(const char *name, unsigned long otherwise)
 {
@@ -219,6 +224,14 @@ static void one_access(struct reader *r)
 		check_mark(r, mark);
 }
 
+static void wait_for_grant(void)
+{
+	pthread_mutex_lock(&storm.lock);
+	while (atomic_load(&storm.budget) <= 0 && !atomic_load(&storm.stop))
+		pthread_cond_wait(&storm.granted, &storm.lock);
+	pthread_mutex_unlock(&storm.lock);
+}
+
 static void *reader(void *arg)
 {
 	struct reader *r = arg;
@@ -228,10 +241,20 @@ static void *reader(void *arg)
 			one_access(r);
 		} else {
 			atomic_fetch_add(&storm.budget, 1);
-			usleep(200);
+			wait_for_grant();
 		}
 	}
 	return NULL;
+}
+
+/* Under the lock, so that nobody goes to sleep between the two. */
+static void wake_readers(long more, bool stop)
+{
+	pthread_mutex_lock(&storm.lock);
+	atomic_fetch_add(&storm.budget, more);
+	atomic_store(&storm.stop, stop);
+	pthread_cond_broadcast(&storm.granted);
+	pthread_mutex_unlock(&storm.lock);
 }
 
 /* --- the changing thread ---------------------------------------------------- */
@@ -249,9 +272,9 @@ static void must(bool ok, const char *what)
  */
 static void grant(long n, long now)
 {
-	atomic_fetch_add(&storm.budget, n);
+	wake_readers(n, false);
 	while (atomic_load(&storm.budget) > n - now)
-		usleep(50);
+		usleep(100);
 }
 
 static void expect_mark(const char *when, unsigned int mark, int expected)
@@ -408,7 +431,7 @@ static void finish(struct reader *readers)
 {
 	int i;
 
-	atomic_store(&storm.stop, true);
+	wake_readers(0, true);
 	for (i = 0; i < READERS; i++)
 		pthread_join(readers[i].thread, NULL);
 }
@@ -432,7 +455,7 @@ TEST(truncate_storm)
 {
 	unsigned long want_truncates = setting("TRUNCATES", 500);
 	long long want_faults = setting("FAULTS", 50000);
-	long limit = setting("SECONDS", 240);
+	long limit = setting("SECONDS", 540);
 	uint64_t seed = setting("SEED", 1) * 77777 + 1;
 	struct reader readers[READERS] = { 0 };
 	struct fmap_counters before, d;
