@@ -4,7 +4,10 @@
  * ->fault; the policy may choose another one, and install= says how the pages
  * get there.
  */
-#include "fault.h"
+#include <linux/pagemap.h>
+#include <linux/pgtable.h>
+
+#include "trigger.h"
 
 static noinline struct fmap_range
 fmap_policy_window(const struct vm_fault *vmf, const struct fmap_sb_info *sbi,
@@ -27,6 +30,72 @@ fmap_policy_window(const struct vm_fault *vmf, const struct fmap_sb_info *sbi,
 	if (win.first != asked.first || win.last != asked.last)
 		fmap_count(sbi, FMAP_fa_rewindowed);
 	return win;
+}
+
+/* Facts about the window, whoever chose it. */
+static void fmap_count_window(const struct vm_fault *vmf,
+			      const struct fmap_sb_info *sbi,
+			      struct fmap_range win)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned int last_slot = pte_index(vmf->address) + win.last - vmf->pgoff;
+
+	if (win.first == vma->vm_pgoff)
+		fmap_count(sbi, FMAP_fa_win_at_vma_start);
+	if (win.last - vma->vm_pgoff == vma_pages(vma) - 1)
+		fmap_count(sbi, FMAP_fa_win_at_vma_end);
+	if (last_slot == PTRS_PER_PTE - 1)
+		fmap_count(sbi, FMAP_fa_win_at_table_end);
+}
+
+/* A huge folio that was mapped by PTEs: for want of what? */
+static void fmap_count_pmd_fallback(const struct vm_fault *vmf,
+				    const struct fmap_sb_info *sbi)
+{
+	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	pgoff_t eof = DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
+	struct folio *folio = filemap_get_folio(mapping, vmf->pgoff);
+
+	if (IS_ERR_OR_NULL(folio))
+		return;
+	if (folio_test_pmd_mappable(folio))
+		fmap_count(sbi, eof < folio_next_index(folio) ?
+			   FMAP_fa_pmd_denied_eof : FMAP_fa_pmd_fallback);
+	folio_put(folio);
+}
+
+/* What became of a pmd that was no page table; @huge: it was a huge page. */
+static void fmap_count_pmd(const struct vm_fault *vmf,
+			   const struct fmap_sb_info *sbi, bool huge)
+{
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+
+	if (huge) {
+		fmap_count(sbi, FMAP_fa_pmd_already_huge);
+	} else if (pmd_trans_huge(pmd)) {
+		fmap_count(sbi, FMAP_fa_pmd_mapped);
+	} else if (fmap_pmd_is_table(pmd)) {
+		fmap_count(sbi, FMAP_fa_pmd_installed);
+		fmap_count_pmd_fallback(vmf, sbi);
+	} else {
+		fmap_count(sbi, FMAP_fa_pmd_still_none);
+	}
+}
+
+/* The first fault-around of a page table's range: rare enough to be looked at. */
+static noinline vm_fault_t fmap_install_first(struct vm_fault *vmf,
+					      const struct fmap_vm_ops *fvo,
+					      struct fmap_range win, pmd_t pmd)
+{
+	const struct fmap_sb_info *sbi = fvo->sbi;
+	vm_fault_t ret;
+
+	fmap_count(sbi, FMAP_fa_no_table);
+	if (vmf->prealloc_pte)
+		fmap_count(sbi, FMAP_fa_prealloc_pte);
+	ret = READ_ONCE(sbi->config.installer)->install(vmf, fvo, win);
+	fmap_count_pmd(vmf, sbi, pmd_trans_huge(pmd));
+	return ret;
 }
 
 static vm_fault_t fmap_native_map_pages(struct vm_fault *vmf,
@@ -60,6 +129,7 @@ vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	const struct fmap_vm_ops *fvo = fmap_vm_ops(vmf->vma);
 	const struct fmap_sb_info *sbi = fvo->sbi;
 	struct fmap_range win = { .first = start, .last = end };
+	pmd_t pmd;
 
 	fmap_count(sbi, FMAP_fa_calls);
 	if (READ_ONCE(sbi->config.engine)->native)
@@ -67,5 +137,11 @@ vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	/* What the core asks for is within the limits as it is. */
 	if (READ_ONCE(sbi->config.around.kind) != FMAP_KERNEL)
 		win = fmap_policy_window(vmf, sbi, win);
+	fmap_count_window(vmf, sbi, win);
+	if (static_branch_unlikely(&fmap_triggers_armed))
+		fmap_around_triggers(vmf, sbi, win);
+	pmd = pmdp_get_lockless(vmf->pmd);
+	if (unlikely(!fmap_pmd_is_table(pmd)))
+		return fmap_install_first(vmf, fvo, win, pmd);
 	return READ_ONCE(sbi->config.installer)->install(vmf, fvo, win);
 }

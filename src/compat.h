@@ -197,6 +197,12 @@ static inline struct file *backing_file_open(const struct file *user_file,
 				   d_inode(path->dentry), cred);
 }
 
+/* What a fake path is for. */
+static inline const struct path *file_user_path(const struct file *file)
+{
+	return &file->f_path;
+}
+
 /* Write access of a fake path is that of our mount, so another file holds it. */
 static inline struct file *fmap_open_io(struct file *backing, int flags,
 					const struct path *path,
@@ -274,6 +280,37 @@ static inline void release_fault_lock(struct vm_fault *vmf)
 #ifndef FMAP_HAVE_PMDP_GET_LOCKLESS
 #define pmdp_get_lockless(pmdp)	READ_ONCE(*(pmdp))
 #endif
+
+/* 6.3: the flags of a VMA are written through functions. */
+#ifndef FMAP_HAVE_VM_FLAGS_INIT
+static inline void vm_flags_init(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags = flags;
+}
+#endif
+
+/*
+ * 6.10: fault-around lowers mmap_miss for a cached page unless that was evicted
+ * a short while ago. Before, for each.
+ */
+static inline bool fmap_counts_as_hit(struct folio *folio)
+{
+#ifdef FMAP_HAVE_MM_GET_UNMAPPED_AREA
+	return !folio_test_workingset(folio);
+#else
+	return true;
+#endif
+}
+
+/* 6.8: whether pages must not change under writeback is the mapping's. */
+static inline bool fmap_stable_writes(const struct address_space *mapping)
+{
+#ifdef FMAP_HAVE_STABLE_MAPPING
+	return mapping_stable_writes(mapping);
+#else
+	return mapping->host->i_sb->s_iflags & SB_I_STABLE_WRITES;
+#endif
+}
 
 /* 6.10: the function of an mm. Before, a pointer in it. */
 #ifndef FMAP_HAVE_MM_GET_UNMAPPED_AREA

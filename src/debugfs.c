@@ -6,6 +6,7 @@
 #include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 
 #include "fmapfs.h"
 
@@ -24,6 +25,17 @@ static const struct fmap_counter_desc fmap_counter_descs[FMAP_NR_COUNTERS] = {
 	FMAP_COUNTERS
 #undef FMAP_COUNTER
 };
+
+/**
+ * fmap_counter_name - the name of a counter
+ * @c:	which
+ *
+ * Return: as stats prints it.
+ */
+const char *fmap_counter_name(enum fmap_counter c)
+{
+	return fmap_counter_descs[c].name;
+}
 
 static int fmap_stats_show(struct seq_file *m, void *v)
 {
@@ -48,6 +60,49 @@ static int fmap_schema_show(struct seq_file *m, void *v)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(fmap_schema);
+
+static int fmap_failures_file_show(struct seq_file *m, void *v)
+{
+	return fmap_failures_show(m, m->private);
+}
+DEFINE_SHOW_ATTRIBUTE(fmap_failures_file);
+
+static int fmap_trigger_file_show(struct seq_file *m, void *v)
+{
+	fmap_triggers_show(m, m->private);
+	return 0;
+}
+
+static int fmap_trigger_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, fmap_trigger_file_show, inode->i_private);
+}
+
+static ssize_t fmap_trigger_write(struct file *file, const char __user *from,
+				  size_t len, loff_t *ppos)
+{
+	struct seq_file *m = file->private_data;
+	char *line;
+	int err;
+
+	if (len >= PAGE_SIZE)
+		return -EINVAL;
+	line = memdup_user_nul(from, len);
+	if (IS_ERR(line))
+		return PTR_ERR(line);
+	err = fmap_triggers_write(m->private, line);
+	kfree(line);
+	return err ?: len;
+}
+
+static const struct file_operations fmap_trigger_fops = {
+	.owner		= THIS_MODULE,
+	.open		= fmap_trigger_open,
+	.release	= single_release,
+	.read		= seq_read,
+	.llseek		= seq_lseek,
+	.write		= fmap_trigger_write,
+};
 
 static int fmap_reset_set(void *data, u64 val)
 {
@@ -74,6 +129,9 @@ void fmap_debugfs_add(struct super_block *sb)
 	sbi->debugfs = debugfs_create_dir(name, fmap_debugfs_root);
 	debugfs_create_file("stats", 0400, sbi->debugfs, sbi, &fmap_stats_fops);
 	debugfs_create_file("schema", 0400, sbi->debugfs, sbi, &fmap_schema_fops);
+	debugfs_create_file("failures", 0400, sbi->debugfs, sbi,
+			    &fmap_failures_file_fops);
+	debugfs_create_file("trigger", 0600, sbi->debugfs, sbi, &fmap_trigger_fops);
 	debugfs_create_file_unsafe("reset", 0200, sbi->debugfs, sbi,
 				   &fmap_reset_fops);
 }

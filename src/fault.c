@@ -16,9 +16,10 @@
 #include <linux/file.h>
 #include <linux/mmap_lock.h>
 #include <linux/pagemap.h>
+#include <linux/userfaultfd_k.h>
 #include <linux/vmstat.h>
 
-#include "fault.h"
+#include "trigger.h"
 
 /**
  * enum fmap_step - what a step of the fault asks for
@@ -38,6 +39,15 @@ static enum fmap_step fmap_finish(struct fmap_fault *f, enum fmap_counter outcom
 	f->outcome = outcome;
 	f->ret = ret;
 	return FMAP_END;
+}
+
+/* An end that the program sees: SIGBUS or out of memory. */
+static enum fmap_step fmap_fail(struct fmap_fault *f, enum fmap_counter outcome,
+				enum fmap_counter why, int err, vm_fault_t ret)
+{
+	f->failure = why;
+	f->err = err;
+	return fmap_finish(f, outcome, ret);
 }
 
 /*
@@ -129,9 +139,11 @@ static int fmap_create_folio(struct fmap_fault *f)
 {
 	unsigned int order = mapping_min_folio_order(f->mapping);
 	gfp_t gfp = f->vmf->gfp_mask;
-	struct folio *folio = filemap_alloc_folio(gfp, order);
+	struct folio *folio = NULL;
 	int err;
 
+	if (!fmap_fault_trigger(f, FMAP_TRG_create_fail))
+		folio = filemap_alloc_folio(gfp, order);
 	if (!folio)
 		return -ENOMEM;
 	err = filemap_add_folio(f->mapping, folio,
@@ -171,7 +183,7 @@ static enum fmap_step fmap_find(struct fmap_fault *f)
 	fmap_fault_count(f, FMAP_flt_create_fail);
 	if (f->fpin)
 		return fmap_retry(f, FMAP_rty_create);
-	return fmap_finish(f, FMAP_flt_oom, VM_FAULT_OOM);
+	return fmap_fail(f, FMAP_flt_oom, FMAP_flt_create_fail, err, VM_FAULT_OOM);
 }
 
 static enum fmap_step fmap_wait_killed(struct fmap_fault *f)
@@ -187,6 +199,30 @@ static enum fmap_step fmap_wait_killed(struct fmap_fault *f)
 }
 
 /*
+ * Follows __folio_lock_or_retry() (6.12). The folio may be anything by the time
+ * it is unlocked: the second pass looks it up again.
+ */
+static enum fmap_step fmap_wait_unlocked(struct fmap_fault *f)
+{
+	fmap_fault_count(f, FMAP_lck_retry_unlocked);
+	if (!(f->vmf->flags & FAULT_FLAG_KILLABLE))
+		folio_wait_locked(f->folio);
+	else if (folio_wait_locked_killable(f->folio))
+		return fmap_wait_killed(f);
+	return fmap_retry(f, FMAP_rty_unlocked);
+}
+
+static void fmap_before_lock_triggers(struct fmap_fault *f)
+{
+	if (fmap_fault_trigger(f, FMAP_TRG_truncated))
+		fmap_evict(f);
+	if (fmap_fault_trigger(f, FMAP_TRG_uptodate_lost))
+		fmap_lose_data(f->folio);
+	if (fmap_fault_trigger(f, FMAP_TRG_lock_taken))
+		fmap_hold_folio(f->folio);
+}
+
+/*
  * Lock the folio at hand. Follows lock_folio_maybe_drop_mmap() (6.12). It is
  * locked by others for as long as a read of it takes.
  */
@@ -194,6 +230,7 @@ static enum fmap_step fmap_lock_folio(struct fmap_fault *f)
 {
 	unsigned int flags = f->vmf->flags;
 
+	fmap_before_lock_triggers(f);
 	fmap_fault_count(f, FMAP_lck_calls);
 	if (folio_trylock(f->folio)) {
 		fmap_fault_count(f, FMAP_lck_trylock_ok);
@@ -204,6 +241,10 @@ static enum fmap_step fmap_lock_folio(struct fmap_fault *f)
 		return fmap_retry(f, FMAP_rty_nowait);
 	}
 	f->engine->drop(f, FMAP_drop_for_folio_lock);
+	if (!(flags & FAULT_FLAG_KILLABLE))
+		fmap_fault_count(f, FMAP_lck_wait_unkillable);
+	if (f->fpin && f->engine->wait_unlocked)
+		return fmap_wait_unlocked(f);
 	fmap_fault_count(f, f->fpin ? FMAP_lck_wait_dropped : FMAP_lck_wait_held);
 	if (!(flags & FAULT_FLAG_KILLABLE))
 		__folio_lock(f->folio);
@@ -236,13 +277,16 @@ static enum fmap_step fmap_read(struct fmap_fault *f)
 	f->engine->drop(f, FMAP_drop_for_read);
 	err = fmap_read_folio(f);
 	if (f->fpin)
-		return fmap_retry(f, err ? FMAP_rty_read_err : FMAP_rty_read_ok);
+		return fmap_retry(f, !err ? FMAP_rty_read_ok :
+				     err == -EINTR ? FMAP_rty_read_killed :
+						     FMAP_rty_read_err);
 	if (!err)
 		return fmap_again(f, FMAP_flt_read_ok_again);
 	if (err == AOP_TRUNCATED_PAGE)
 		return fmap_again(f, FMAP_flt_read_aop_truncated);
 	fmap_fault_count(f, fmap_read_error(err));
-	return fmap_finish(f, FMAP_flt_sigbus_io, VM_FAULT_SIGBUS);
+	return fmap_fail(f, FMAP_flt_sigbus_io, fmap_read_error(err), err,
+			 VM_FAULT_SIGBUS);
 }
 
 /* The folio is locked: is it still what the fault wants? */
@@ -250,6 +294,8 @@ static enum fmap_step fmap_check_folio(struct fmap_fault *f)
 {
 	struct folio *folio = f->folio;
 
+	if (fmap_fault_trigger(f, FMAP_TRG_pause_locked))
+		fmap_pause();
 	/* Truncated, punched or reclaimed before we had the lock. */
 	if (folio->mapping != f->mapping) {
 		folio_unlock(folio);
@@ -268,9 +314,12 @@ static enum fmap_step fmap_check_folio(struct fmap_fault *f)
 	}
 	if (fmap_past_eof(f)) {
 		folio_unlock(folio);
-		return fmap_finish(f, FMAP_flt_sigbus_eof_post, VM_FAULT_SIGBUS);
+		return fmap_fail(f, FMAP_flt_sigbus_eof_post,
+				 FMAP_flt_sigbus_eof_post, 0, VM_FAULT_SIGBUS);
 	}
 	f->vmf->page = folio_file_page(folio, f->index);
+	if (PageHWPoison(f->vmf->page))
+		fmap_fault_count(f, FMAP_flt_done_hwpoison);
 	if (f->vmf->flags & FAULT_FLAG_TRIED)
 		fmap_fault_count(f, FMAP_flt_done_after_retry);
 	return fmap_finish(f, f->major ? FMAP_flt_done_major : FMAP_flt_done_minor,
@@ -290,6 +339,8 @@ static vm_fault_t fmap_fault_end(struct fmap_fault *f)
 	if (f->inval_locked)
 		filemap_invalidate_unlock_shared(f->mapping);
 	fmap_fault_count(f, f->outcome);
+	if (ret & VM_FAULT_ERROR)
+		fmap_failure(f->fvo->sbi, f->file, f->index, f->failure, f->err);
 	if (f->release)
 		release_fault_lock(f->vmf);
 	if (f->fpin)
@@ -319,10 +370,13 @@ static vm_fault_t fmap_lower_fault(struct vm_fault *vmf,
 				   enum fmap_counter outcome)
 {
 	struct file *file = get_file(vmf->vma->vm_file);
+	pgoff_t pgoff = vmf->pgoff;
 	vm_fault_t ret = fvo->lower->fault(vmf);
 
 	fmap_count(fvo->sbi, outcome);
 	fmap_count(fvo->sbi, fmap_lower_result(ret));
+	if (ret & VM_FAULT_ERROR)
+		fmap_failure(fvo->sbi, file, pgoff, fmap_lower_result(ret), 0);
 	fput(file);
 	return ret;
 }
@@ -352,10 +406,15 @@ static vm_fault_t fmap_fault_run(struct fmap_fault *f)
 	enum fmap_step step;
 
 	if (fmap_past_eof(f)) {
-		fmap_finish(f, FMAP_flt_sigbus_eof_pre, VM_FAULT_SIGBUS);
+		fmap_fail(f, FMAP_flt_sigbus_eof_pre, FMAP_flt_sigbus_eof_pre, 0,
+			  VM_FAULT_SIGBUS);
 		return fmap_fault_end(f);
 	}
 
+	if (fmap_fault_trigger(f, FMAP_TRG_pause_lookup))
+		fmap_pause();
+	if (fmap_fault_trigger(f, FMAP_TRG_miss))
+		fmap_evict(f);
 	f->folio = fmap_lookup(f);
 	if (!f->folio) {
 		why = fmap_miss_needs_lower(f);
@@ -410,6 +469,10 @@ static void fmap_count_context(const struct fmap_sb_info *sbi,
 		fmap_count(sbi, FMAP_ctx_remote);
 	if (flags & FAULT_FLAG_INSTRUCTION)
 		fmap_count(sbi, FMAP_ctx_instruction);
+	if (vmf->vma->vm_flags & VM_EXEC)
+		fmap_count(sbi, FMAP_ctx_exec);
+	if (!(flags & FAULT_FLAG_WRITE) && uffd_disable_fault_around(vmf->vma))
+		fmap_count(sbi, FMAP_ctx_uffd);
 }
 
 /**

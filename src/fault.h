@@ -55,6 +55,8 @@ static inline struct fmap_vm_ops *fmap_vm_ops(const struct vm_area_struct *vma)
  * @release:	release the fault lock on the way out (killed wait, no pin)
  * @major:	%VM_FAULT_MAJOR after a miss, else 0
  * @outcome:	which counter says how the call ended
+ * @failure:	for a failure, the counter that says why; else flt_calls
+ * @err:	and the negative errno behind it
  * @ret:	what ->fault returns
  *
  * Lock order: fault lock (mmap_lock or per-VMA lock), invalidate_lock, folio
@@ -75,6 +77,8 @@ struct fmap_fault {
 	bool release;
 	vm_fault_t major;
 	enum fmap_counter outcome;
+	enum fmap_counter failure;
+	int err;
 	vm_fault_t ret;
 };
 
@@ -108,6 +112,8 @@ static inline void fmap_fault_count_add(const struct fmap_fault *f,
  * @built:	false: known, but this version refuses it as not supported
  * @native:	the lower's own hooks run, counted at the door; no other member
  *		is used
+ * @wait_unlocked: once the fault lock is dropped, wait for the folio without
+ *		locking it, and retry
  * @drop:	the fault is about to submit or wait for I/O: release the fault
  *		lock and pin the file if this engine does so and the flags allow
  *
@@ -118,6 +124,7 @@ struct fmap_engine {
 	const char *name;
 	bool built;
 	bool native;
+	bool wait_unlocked;
 	void (*drop)(struct fmap_fault *f, enum fmap_counter why);
 };
 
@@ -169,9 +176,31 @@ static inline bool fmap_pmd_is_table(pmd_t pmd)
 /* scan.c */
 unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
 			     unsigned int nr);
+struct folio *fmap_look(struct xa_state *xas, enum fmap_counter *why);
 unsigned int fmap_account(const struct vm_fault *vmf,
 			  const struct fmap_sb_info *sbi, pgoff_t first,
 			  unsigned int nr, unsigned long before);
+
+/**
+ * struct fmap_mapped - what a fault-around has done
+ * @pages:	how many pages it mapped
+ * @in_use:	some page of the window was mapped already
+ */
+struct fmap_mapped {
+	unsigned int pages;
+	bool in_use;
+};
+
+/* install.c, insert.c */
+vm_fault_t fmap_hand_over_range(struct vm_fault *vmf,
+				const struct fmap_vm_ops *fvo,
+				struct fmap_range win, struct fmap_mapped *sum);
+void fmap_count_around(const struct fmap_sb_info *sbi, vm_fault_t ret,
+		       const struct fmap_mapped *sum);
+vm_fault_t fmap_handover(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+			 struct fmap_range win);
+vm_fault_t fmap_insert(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+		       struct fmap_range win);
 
 /* mkwrite.c */
 vm_fault_t fmap_page_mkwrite(struct vm_fault *vmf);

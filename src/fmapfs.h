@@ -35,6 +35,8 @@
 struct fiemap_extent_info;
 struct fileattr;
 struct fmap_engine;
+struct fmap_failures;
+struct fmap_triggers;
 struct fmap_installer;
 
 /**
@@ -77,6 +79,8 @@ struct fmap_config {
  * @lower:	root of the lower tree, on a private clone of its mount
  * @config:	the policies in force
  * @stats:	counters
+ * @failures:	the last failed accesses
+ * @triggers:	conditions to be made to happen
  * @debugfs:	this mount's debugfs directory
  * @lower_dev:	st_dev of the lower root: files that have it show ours instead
  * @shares_mapping: an open file's f_mapping is that of the lower inode
@@ -89,6 +93,8 @@ struct fmap_sb_info {
 	struct path lower;
 	struct fmap_config config;
 	struct fmap_stats __percpu *stats;
+	struct fmap_failures *failures;
+	struct fmap_triggers *triggers;
 	struct dentry *debugfs;
 	dev_t lower_dev;
 	bool shares_mapping;
@@ -300,7 +306,23 @@ void fmap_stats_exit(struct fmap_sb_info *sbi);
 u64 fmap_stats_sum(const struct fmap_sb_info *sbi, enum fmap_counter c);
 void fmap_stats_reset(struct fmap_sb_info *sbi);
 
+/* failures.c */
+int fmap_failures_init(struct fmap_sb_info *sbi);
+void fmap_failures_exit(struct fmap_sb_info *sbi);
+void fmap_failure(const struct fmap_sb_info *sbi, struct file *file, pgoff_t pgoff,
+		  enum fmap_counter reason, int err);
+int fmap_failures_show(struct seq_file *m, const struct fmap_sb_info *sbi);
+
+/* trigger.c */
+int fmap_trigger_init(void);
+void fmap_trigger_exit(void);
+int fmap_triggers_init(struct fmap_sb_info *sbi);
+void fmap_triggers_exit(struct fmap_sb_info *sbi);
+int fmap_triggers_write(struct fmap_sb_info *sbi, char *line);
+void fmap_triggers_show(struct seq_file *m, const struct fmap_sb_info *sbi);
+
 /* debugfs.c */
+const char *fmap_counter_name(enum fmap_counter c);
 void fmap_debugfs_init(void);
 void fmap_debugfs_exit(void);
 void fmap_debugfs_add(struct super_block *sb);

@@ -25,16 +25,35 @@ static unsigned int fmap_word_pages(pgoff_t first, struct fmap_range win)
 	return min_t(pgoff_t, win.last - first + 1, BITS_PER_LONG);
 }
 
-/*
- * The lower's own hook, whatever it is: xfs on 6.1 takes a lock that may sleep,
- * afs validates first. So no RCU section of ours may be open here.
- */
-static vm_fault_t fmap_hand_over_range(struct vm_fault *vmf,
-				       const struct fmap_vm_ops *fvo,
-				       struct fmap_range win,
-				       unsigned int *mapped)
+/* The lower lowers mmap_miss for what it finds cached; @misses: before that. */
+static void fmap_count_hits(const struct fmap_sb_info *sbi,
+			    const struct file_ra_state *ra, unsigned int misses)
 {
+	unsigned int now = READ_ONCE(ra->mmap_miss);
+
+	if (now < misses)
+		fmap_count_add(sbi, FMAP_fa_miss_dec, misses - now);
+}
+
+/**
+ * fmap_hand_over_range - have the lower's ->map_pages map a range
+ * @vmf:	the fault; fault lock held
+ * @fvo:	the vm_ops copy of the mapping
+ * @win:	the range, in the window
+ * @sum:	gets how many pages were mapped, and whether any was in use before
+ *
+ * It is called whatever it is: xfs on 6.1 takes a lock that may sleep, afs
+ * validates first. So no RCU section of ours may be open here.
+ *
+ * Return: as ->map_pages.
+ */
+vm_fault_t fmap_hand_over_range(struct vm_fault *vmf,
+				const struct fmap_vm_ops *fvo,
+				struct fmap_range win, struct fmap_mapped *sum)
+{
+	const struct file_ra_state *ra = &vmf->vma->vm_file->f_ra;
 	const struct fmap_sb_info *sbi = fvo->sbi;
+	unsigned int misses = READ_ONCE(ra->mmap_miss);
 	unsigned long before[FMAP_TABLE_WORDS];
 	unsigned int w;
 	vm_fault_t ret;
@@ -43,42 +62,66 @@ static vm_fault_t fmap_hand_over_range(struct vm_fault *vmf,
 	for (w = 0, first = win.first; first <= win.last; first += BITS_PER_LONG)
 		before[w++] = fmap_read_ptes(vmf, first, fmap_word_pages(first, win));
 	ret = fvo->lower->map_pages(vmf, win.first, win.last);
-	for (w = 0, first = win.first; first <= win.last; first += BITS_PER_LONG)
-		*mapped += fmap_account(vmf, sbi, first, fmap_word_pages(first, win),
-					before[w++]);
+	fmap_count_hits(sbi, ra, misses);
+	for (w = 0, first = win.first; first <= win.last; first += BITS_PER_LONG) {
+		sum->in_use |= before[w] != 0;
+		sum->pages += fmap_account(vmf, sbi, first,
+					   fmap_word_pages(first, win), before[w++]);
+	}
 	return ret;
 }
 
-static void fmap_count_around(const struct fmap_sb_info *sbi, vm_fault_t ret,
-			      unsigned int mapped)
+/**
+ * fmap_count_around - count how a ->map_pages call ended
+ * @sbi:	the mount
+ * @ret:	what it returns
+ * @sum:	what it mapped
+ */
+void fmap_count_around(const struct fmap_sb_info *sbi, vm_fault_t ret,
+		       const struct fmap_mapped *sum)
 {
 	if (ret & VM_FAULT_NOPAGE)
 		fmap_count(sbi, FMAP_fa_hit_target);
+	else if (sum->pages)
+		fmap_count(sbi, FMAP_fa_missed_target);
 	else
-		fmap_count(sbi, mapped ? FMAP_fa_missed_target : FMAP_fa_empty);
+		fmap_count(sbi, sum->in_use ? FMAP_fa_nothing_new : FMAP_fa_empty);
 }
 
-static vm_fault_t fmap_handover(struct vm_fault *vmf,
-				const struct fmap_vm_ops *fvo,
-				struct fmap_range win)
+/**
+ * fmap_handover - ->install of install=handover
+ * @vmf:	the fault; fault lock held, on newer kernels under RCU
+ * @fvo:	the vm_ops copy of the mapping
+ * @win:	the window
+ *
+ * Return: as ->map_pages.
+ */
+vm_fault_t fmap_handover(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+			 struct fmap_range win)
 {
-	unsigned int nr = win.last - win.first + 1, mapped = 0;
+	const struct file_ra_state *ra = &vmf->vma->vm_file->f_ra;
+	unsigned int nr = win.last - win.first + 1;
+	struct fmap_mapped sum = { };
+	unsigned int misses = READ_ONCE(ra->mmap_miss);
 	unsigned long before;
 	vm_fault_t ret;
 
 	if (unlikely(nr > BITS_PER_LONG)) {
-		ret = fmap_hand_over_range(vmf, fvo, win, &mapped);
+		ret = fmap_hand_over_range(vmf, fvo, win, &sum);
 	} else {
 		/* The usual window: a word, in a register. */
 		before = fmap_read_ptes(vmf, win.first, nr);
 		ret = fvo->lower->map_pages(vmf, win.first, win.last);
-		mapped = fmap_account(vmf, fvo->sbi, win.first, nr, before);
+		sum.pages = fmap_account(vmf, fvo->sbi, win.first, nr, before);
+		sum.in_use = before != 0;
+		if (misses)
+			fmap_count_hits(fvo->sbi, ra, misses);
 	}
-	fmap_count_around(fvo->sbi, ret, mapped);
+	fmap_count_around(fvo->sbi, ret, &sum);
 	return ret;
 }
 
 const struct fmap_installer fmap_installers[FMAP_NR_INSTALLERS] = {
 	[FMAP_INSTALL_HANDOVER]	= { .name = "handover", .built = true, .install = fmap_handover },
-	[FMAP_INSTALL_INSERT]	= { .name = "insert" },
+	[FMAP_INSTALL_INSERT]	= { .name = "insert", .built = true, .install = fmap_insert },
 };

@@ -32,9 +32,12 @@ static int __init fmap_init(void)
 	err = fmap_io_init();
 	if (err)
 		goto out_file;
-	err = fmap_watch_init();
+	err = fmap_trigger_init();
 	if (err)
 		goto out_io;
+	err = fmap_watch_init();
+	if (err)
+		goto out_trigger;
 	fmap_debugfs_init();
 	err = register_filesystem(&fmap_fs_type);
 	if (!err)
@@ -42,6 +45,8 @@ static int __init fmap_init(void)
 
 	fmap_debugfs_exit();
 	fmap_watch_exit();
+out_trigger:
+	fmap_trigger_exit();
 out_io:
 	fmap_io_exit();
 out_file:
@@ -56,6 +61,7 @@ static void __exit fmap_exit(void)
 	unregister_filesystem(&fmap_fs_type);
 	fmap_debugfs_exit();
 	fmap_watch_exit();
+	fmap_trigger_exit();
 	fmap_io_exit();
 	fmap_file_cache_exit();
 	/* Inodes are freed by RCU callbacks of ours. */

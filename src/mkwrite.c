@@ -55,11 +55,37 @@ static enum fmap_counter fmap_mkwrite_outcome(vm_fault_t ret)
 		return FMAP_mkw_oom;
 	if (ret & VM_FAULT_ERROR)
 		return FMAP_mkw_sigbus;
+	if (ret & VM_FAULT_RETRY)
+		return FMAP_mkw_retry;
 	if (ret & VM_FAULT_NOPAGE)
 		return FMAP_mkw_nopage;
 	if (ret & VM_FAULT_LOCKED)
 		return FMAP_mkw_locked;
 	return FMAP_mkw_other;
+}
+
+/* What the write is about to wait for, as far as can be seen on entry. */
+static void fmap_count_waits(const struct fmap_sb_info *sbi,
+			     const struct address_space *mapping,
+			     struct folio *folio)
+{
+	if (READ_ONCE(mapping->host->i_sb->s_writers.frozen) >= SB_FREEZE_PAGEFAULT)
+		fmap_count(sbi, FMAP_mkw_freeze_wait);
+	if (folio_test_writeback(folio) && fmap_stable_writes(mapping))
+		fmap_count(sbi, FMAP_mkw_stable_wait);
+}
+
+/* Why the page could not be made writable, as far as can be seen afterwards. */
+static void fmap_count_refusal(const struct fmap_sb_info *sbi,
+			       const struct address_space *mapping,
+			       const struct vm_fault *vmf, vm_fault_t ret)
+{
+	if (!(ret & (VM_FAULT_NOPAGE | VM_FAULT_SIGBUS)))
+		return;
+	if (vmf->pgoff >= DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE))
+		fmap_count(sbi, FMAP_mkw_eof);
+	if (ret & VM_FAULT_NOPAGE && page_folio(vmf->page)->mapping != mapping)
+		fmap_count(sbi, FMAP_mkw_truncated);
 }
 
 /**
@@ -81,13 +107,19 @@ vm_fault_t fmap_page_mkwrite(struct vm_fault *vmf)
 	const struct fmap_vm_ops *fvo = fmap_vm_ops(vmf->vma);
 	const struct fmap_sb_info *sbi = fvo->sbi;
 	bool own = fvo->mkwrite_is_filemap && !READ_ONCE(sbi->config.engine)->native;
+	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
 	vm_fault_t ret;
 
 	fmap_count(sbi, FMAP_mkw_calls);
 	fmap_count(sbi, vmf->pte ? FMAP_mkw_from_wp : FMAP_mkw_from_fault);
 	fmap_count(sbi, own ? FMAP_mkw_own : FMAP_mkw_lower);
+	fmap_count_waits(sbi, mapping, page_folio(vmf->page));
 
 	ret = own ? fmap_mkwrite_filemap(vmf) : fvo->lower->page_mkwrite(vmf);
 	fmap_count(sbi, fmap_mkwrite_outcome(ret));
+	fmap_count_refusal(sbi, mapping, vmf, ret);
+	if (ret & VM_FAULT_ERROR)
+		fmap_failure(sbi, vmf->vma->vm_file, vmf->pgoff,
+			     fmap_mkwrite_outcome(ret), 0);
 	return ret;
 }

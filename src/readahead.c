@@ -10,7 +10,7 @@
 #include <linux/pagemap.h>
 #include <linux/psi.h>
 
-#include "fault.h"
+#include "trigger.h"
 
 /* mmap_miss beyond which read-around stops, and ten times that its ceiling. */
 #define FMAP_LOTS_OF_MISSES	100
@@ -175,7 +175,10 @@ static enum fmap_counter fmap_plan_async(const struct fmap_fault *f)
 		return FMAP_ara_skip_policy;
 	if (!folio_test_readahead(f->folio))
 		return FMAP_ara_no_marker;
-	/* PG_readahead and PG_reclaim are one bit. */
+	/*
+	 * PG_readahead and PG_reclaim are one bit. page_cache_async_ra() would
+	 * return at once, so there is nothing to drop the fault lock for.
+	 */
 	if (folio_test_writeback(f->folio))
 		return FMAP_ara_marker_is_reclaim;
 	return FMAP_ara_trigger;
@@ -228,6 +231,10 @@ int fmap_read_folio(struct fmap_fault *f)
 	unsigned long pflags;
 	int err;
 
+	if (fmap_fault_trigger(f, FMAP_TRG_read_error)) {
+		folio_unlock(f->folio);
+		return -EIO;
+	}
 	folio_clear_error(f->folio);
 	if (refault) {
 		fmap_fault_count(f, FMAP_flt_read_workingset);

@@ -48,15 +48,15 @@ static unsigned long fmap_used_group(const pte_t *pte)
 
 /**
  * fmap_read_ptes - which pages have a PTE in use
- * @vmf:	the fault; fault lock held
+ * @vmf:	the fault, in ->map_pages
  * @first:	file page to begin with, in the page table of the fault
  * @nr:		how many, at most BITS_PER_LONG
  *
- * The fault lock keeps the VMA, but not the page table: khugepaged may retract it
- * (since 6.6; before, it took mmap_lock for writing and so waited for us), and
- * since 6.14 MADV_DONTNEED may free it. Both free it by RCU, and both change the
- * pmd first, so under RCU one snapshot of the pmd is enough. PTEs change at any
- * time: this is a look, not a promise.
+ * The fault lock keeps the VMA. It kept the page table, too, until 6.6: since
+ * then khugepaged may retract it, and since 6.14 MADV_DONTNEED may free it. Both
+ * free it by RCU, and both change the pmd first, so one snapshot of the pmd is
+ * enough: those kernels call ->map_pages under RCU. PTEs change at any time: this
+ * is a look, not a promise.
  *
  * Return: a bit a page, bit 0 for @first. A huge PMD maps all pages; any other
  * that is no page table maps none.
@@ -70,7 +70,6 @@ unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
 	unsigned int i;
 	pmd_t pmd;
 
-	rcu_read_lock();
 	pmd = pmdp_get_lockless(vmf->pmd);
 	if (fmap_pmd_is_table(pmd)) {
 		pte = (const pte_t *)__va(native_pmd_val(pmd) & PTE_PFN_MASK) + slot;
@@ -81,16 +80,19 @@ unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
 	} else if (pmd_trans_huge(pmd)) {
 		used = GENMASK(nr - 1, 0);
 	}
-	rcu_read_unlock();
 	return used;
 }
 
-/*
- * Look at a page of the page cache as fault-around does, up to the folio lock:
- * the first half of next_uptodate_folio() (6.12). Under RCU. Return: the folio,
- * referenced, if it looks mappable; else NULL and the reason in @why.
+/**
+ * fmap_look - look at a page of the page cache as fault-around does
+ * @xas:	at the page; under RCU
+ * @why:	gets the reason, if there is one not to map it
+ *
+ * Follows the first half of next_uptodate_folio() (6.12), up to the folio lock.
+ *
+ * Return: the folio, referenced, if it looks mappable; else NULL.
  */
-static struct folio *fmap_look(struct xa_state *xas, enum fmap_counter *why)
+struct folio *fmap_look(struct xa_state *xas, enum fmap_counter *why)
 {
 	void *entry = xas_load(xas);
 	struct folio *folio = entry;
@@ -141,12 +143,14 @@ static enum fmap_counter fmap_why_absent(struct xa_state *xas)
 /* Count a reason for each page of @missing, whose bit 0 is page @first. */
 static noinline void fmap_classify(const struct fmap_sb_info *sbi,
 				   struct address_space *mapping, pgoff_t first,
-				   unsigned long missing)
+				   unsigned int nr, unsigned long missing)
 {
 	pgoff_t eof = DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
 	XA_STATE(xas, &mapping->i_pages, first);
 	unsigned int i;
 
+	if (eof >= first && eof - first < nr)
+		fmap_count(sbi, FMAP_fa_win_cut_eof);
 	rcu_read_lock();
 	for_each_set_bit(i, &missing, BITS_PER_LONG) {
 		enum fmap_counter why = FMAP_fa_skip_eof;
@@ -186,6 +190,6 @@ unsigned int fmap_account(const struct vm_fault *vmf,
 	if (before)
 		fmap_count_add(sbi, FMAP_fa_skip_pte_present, hweight_long(before));
 	if (missing)
-		fmap_classify(sbi, vmf->vma->vm_file->f_mapping, first, missing);
+		fmap_classify(sbi, vmf->vma->vm_file->f_mapping, first, nr, missing);
 	return mapped;
 }

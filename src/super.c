@@ -234,6 +234,12 @@ int fmap_get_tree(struct fs_context *fc)
 	err = fmap_stats_init(sbi);
 	if (err)
 		return err;
+	err = fmap_failures_init(sbi);
+	if (err)
+		return err;
+	err = fmap_triggers_init(sbi);
+	if (err)
+		return err;
 
 	if (__mnt_is_readonly(sbi->lower.mnt))
 		fc->sb_flags |= SB_RDONLY;
@@ -281,6 +287,8 @@ int fmap_reconfigure(struct fs_context *fc)
  */
 void fmap_free_sbi(struct fmap_sb_info *sbi)
 {
+	fmap_triggers_exit(sbi);
+	fmap_failures_exit(sbi);
 	fmap_stats_exit(sbi);
 	dput(sbi->lower.dentry);
 	/* Not mntput(), which does not end a mount of the kernel's own. */

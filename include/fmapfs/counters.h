@@ -49,7 +49,11 @@ FMAP_COUNTER(ctx_kernel, context, none, \
 FMAP_COUNTER(ctx_remote, context, none, \
 	"on another process's memory (FAULT_FLAG_REMOTE)") \
 FMAP_COUNTER(ctx_instruction, context, none, \
-	"instruction fetch (FAULT_FLAG_INSTRUCTION)")
+	"instruction fetch (FAULT_FLAG_INSTRUCTION)") \
+FMAP_COUNTER(ctx_exec, context, none, \
+	"in an executable mapping (VM_EXEC)") \
+FMAP_COUNTER(ctx_uffd, context, none, \
+	"read in a userfaultfd mapping, for which the core skips fault-around")
 
 /* ->fault: how it ended. */
 #define FMAP_COUNTERS_OUTCOME \
@@ -73,6 +77,8 @@ FMAP_COUNTER(flt_delegated, outcome, flt_calls, \
 	"the lower's own ->fault ran for a reason counted in group delegated") \
 FMAP_COUNTER(flt_done_after_retry, fault, none, \
 	"of flt_done_*: those of a second pass, the I/O or wait happened in the first") \
+FMAP_COUNTER(flt_done_hwpoison, fault, none, \
+	"of flt_done_*: hardware-poisoned pages, for which the core raises SIGBUS") \
 FMAP_COUNTER(dlg_lower_fault, delegated, flt_delegated, \
 	"the lower's ->fault is not filemap_fault() (tmpfs, DAX, ...)") \
 FMAP_COUNTER(dlg_hugepage, delegated, flt_delegated, \
@@ -102,12 +108,16 @@ FMAP_COUNTER(rty_nowait, retry, flt_retry, \
 	"the folio lock is taken and the caller forbids waiting; the fault lock is kept") \
 FMAP_COUNTER(rty_killed, retry, flt_retry, \
 	"a fatal signal ended the wait for the folio lock") \
+FMAP_COUNTER(rty_unlocked, retry, flt_retry, \
+	"engine=retry: waited for the folio without locking it") \
 FMAP_COUNTER(rty_create, retry, flt_retry, \
 	"no memory for the folio, with the fault lock dropped") \
 FMAP_COUNTER(rty_read_ok, retry, flt_retry, \
 	"synchronous read done, with the fault lock dropped") \
 FMAP_COUNTER(rty_read_err, retry, flt_retry, \
 	"synchronous read failed with the fault lock dropped: the second pass reports it") \
+FMAP_COUNTER(rty_read_killed, retry, flt_retry, \
+	"a fatal signal ended the wait for the read, with the fault lock dropped") \
 FMAP_COUNTER(err_read_eio, read_error, flt_sigbus_io, \
 	"-EIO: the device failed, or the read left the page without data") \
 FMAP_COUNTER(err_read_folio, read_error, flt_sigbus_io, \
@@ -164,6 +174,10 @@ FMAP_COUNTER(lck_wait_dropped, folio_lock, lck_calls, \
 	"waited with the fault lock dropped") \
 FMAP_COUNTER(lck_wait_held, folio_lock, lck_calls, \
 	"waited holding the fault lock") \
+FMAP_COUNTER(lck_retry_unlocked, folio_lock, lck_calls, \
+	"engine=retry: waited with the fault lock dropped, and did not take the folio lock") \
+FMAP_COUNTER(lck_wait_unkillable, folio_lock_killed, none, \
+	"of the waits: those that no signal can end (FAULT_FLAG_KILLABLE clear)") \
 FMAP_COUNTER(lck_killed_dropped, folio_lock_killed, none, \
 	"of lck_wait_dropped: ended by a fatal signal") \
 FMAP_COUNTER(lck_killed_held, folio_lock_killed, none, \
@@ -183,7 +197,9 @@ FMAP_COUNTER(drop_vma_lock, drop_lock, drop_total, \
 FMAP_COUNTER(drop_mmap_lock, drop_lock, drop_total, \
 	"it was mmap_lock") \
 FMAP_COUNTER(drop_refused, drop, none, \
-	"wanted, but this pass may not drop: I/O or wait under the fault lock")
+	"wanted, but this pass may not drop: I/O or wait under the fault lock") \
+FMAP_COUNTER(drop_kept, drop, none, \
+	"engine=hold or retry keeps it here: I/O or wait under the fault lock")
 
 /* Readahead. */
 #define FMAP_COUNTERS_READAHEAD \
@@ -236,20 +252,48 @@ FMAP_COUNTER(fa_hit_target, around, fa_calls, \
 	"the faulting page was mapped: the fault is over, ->fault is not called") \
 FMAP_COUNTER(fa_missed_target, around, fa_calls, \
 	"neighbours were mapped, the faulting page was not: ->fault follows") \
+FMAP_COUNTER(fa_nothing_new, around, fa_calls, \
+	"nothing was mapped, other pages of the window are already: ->fault follows") \
 FMAP_COUNTER(fa_empty, around, fa_calls, \
-	"nothing was mapped: ->fault follows") \
+	"nothing was mapped, and nothing is: ->fault follows") \
 FMAP_COUNTER(fa_native, around, fa_calls, \
 	"engine=native: the lower's own ->map_pages ran, pages not looked at") \
 FMAP_COUNTER(fa_native_hit, around_more, none, \
 	"of fa_native: the faulting page was mapped") \
 FMAP_COUNTER(fa_rewindowed, around_more, none, \
 	"around= gave another window than the core asked for") \
+FMAP_COUNTER(fa_win_at_vma_start, window, none, \
+	"windows that start at the first page of the mapping") \
+FMAP_COUNTER(fa_win_at_vma_end, window, none, \
+	"windows that end at the last page of the mapping") \
+FMAP_COUNTER(fa_win_at_table_end, window, none, \
+	"windows that end at the last PTE of a page table") \
+FMAP_COUNTER(fa_win_cut_eof, window, none, \
+	"windows that the end of the file cuts short") \
+FMAP_COUNTER(fa_no_table, pmd_calls, none, \
+	"calls that began without a page table") \
+FMAP_COUNTER(fa_prealloc_pte, pmd_more, none, \
+	"of fa_no_table: the core brought a new page table along") \
+FMAP_COUNTER(fa_pmd_already_huge, pmd, fa_no_table, \
+	"a huge page is mapped there already") \
+FMAP_COUNTER(fa_pmd_mapped, pmd, fa_no_table, \
+	"a huge page was mapped") \
+FMAP_COUNTER(fa_pmd_installed, pmd, fa_no_table, \
+	"the new page table was installed") \
+FMAP_COUNTER(fa_pmd_still_none, pmd, fa_no_table, \
+	"nothing to map: there is still no page table") \
+FMAP_COUNTER(fa_pmd_fallback, pmd_more, none, \
+	"of fa_pmd_installed: the folio is huge, but was mapped by PTEs (alignment, settings)") \
+FMAP_COUNTER(fa_pmd_denied_eof, pmd_more, none, \
+	"of fa_pmd_installed: the folio is huge, but crosses the end of the file") \
+FMAP_COUNTER(fa_miss_dec, around_more, none, \
+	"how much mmap_miss was lowered, because fault-around found pages cached") \
 FMAP_COUNTER(fa_pages, around_pages, none, \
 	"pages in the windows") \
 FMAP_COUNTER(fa_mapped, page, fa_pages, \
 	"mapped: PTE empty before, present after (another thread's fault included)") \
 FMAP_COUNTER(fa_lost, page, fa_pages, \
-	"mappable when looked at afterwards, yet not mapped: a lock or truncate passed by") \
+	"mappable afterwards, yet not mapped: a race, or 6.12 and a file's last page alone") \
 FMAP_COUNTER(fa_skip_pte_present, page, fa_pages, \
 	"PTE was in use before: mapped already, or a marker") \
 FMAP_COUNTER(fa_skip_eof, page, fa_pages, \
@@ -269,9 +313,23 @@ FMAP_COUNTER(fa_skip_locked, page, fa_pages, \
 FMAP_COUNTER(fa_skip_not_uptodate, page, fa_pages, \
 	"folio without valid data: a read failed or has not started") \
 FMAP_COUNTER(fa_skip_ra_marker, page, fa_pages, \
-	"readahead marker: left for ->fault, so that asynchronous readahead goes on") \
+	"readahead marker (same bit: reclaim): left for ->fault, so that readahead goes on") \
 FMAP_COUNTER(fa_skip_hwpoison, page, fa_pages, \
-	"hardware-poisoned page")
+	"hardware-poisoned page") \
+FMAP_COUNTER(fa_skip_trylock, page, fa_pages, \
+	"install=insert: another user locked the folio first") \
+FMAP_COUNTER(fa_skip_truncated, page, fa_pages, \
+	"install=insert: the folio had left the file when it was locked") \
+FMAP_COUNTER(fa_skip_not_uptodate_locked, page, fa_pages, \
+	"install=insert: the folio had lost its data when it was locked") \
+FMAP_COUNTER(ins_no_table, insert, none, \
+	"install=insert, handed over: no page table yet, or a huge PMD") \
+FMAP_COUNTER(ins_mlocked, insert, none, \
+	"install=insert, handed over: VM_LOCKED mapping") \
+FMAP_COUNTER(ins_large_folio, insert, none, \
+	"install=insert, the rest of the window handed over: a large folio") \
+FMAP_COUNTER(ins_pt_reclaim, insert, none, \
+	"install=insert, handed over: page tables may be freed any time (CONFIG_PT_RECLAIM)")
 
 /* ->page_mkwrite: the first write. */
 #define FMAP_COUNTERS_MKWRITE \
@@ -295,8 +353,22 @@ FMAP_COUNTER(mkw_sigbus, mkwrite_outcome, mkw_calls, \
 	"SIGBUS: no space, quota, I/O error, read-only") \
 FMAP_COUNTER(mkw_oom, mkwrite_outcome, mkw_calls, \
 	"VM_FAULT_OOM") \
+FMAP_COUNTER(mkw_retry, mkwrite_outcome, mkw_calls, \
+	"VM_FAULT_RETRY") \
 FMAP_COUNTER(mkw_other, mkwrite_outcome, mkw_calls, \
-	"any other return of the lower's hook")
+	"any other return of the lower's hook") \
+FMAP_COUNTER(mkw_truncated, mkwrite_more, none, \
+	"of mkw_nopage: the page had left the file") \
+FMAP_COUNTER(mkw_eof, mkwrite_more, none, \
+	"of mkw_nopage and mkw_sigbus: the page was beyond the end of the file afterwards") \
+FMAP_COUNTER(mkw_freeze_wait, mkwrite_more, none, \
+	"the lower filesystem was frozen on entry: the write waits for the thaw") \
+FMAP_COUNTER(mkw_stable_wait, mkwrite_more, none, \
+	"the page was under writeback on entry, and the device wants it stable: the write waits")
+
+#define FMAP_COUNTERS_TRIGGER \
+FMAP_COUNTER(trg_fired, trigger, none, \
+	"conditions that were made to happen, see the trigger file")
 
 #define FMAP_COUNTERS \
 	FMAP_COUNTERS_MAP \
@@ -307,6 +379,7 @@ FMAP_COUNTER(mkw_other, mkwrite_outcome, mkw_calls, \
 	FMAP_COUNTERS_LOCK \
 	FMAP_COUNTERS_READAHEAD \
 	FMAP_COUNTERS_AROUND \
-	FMAP_COUNTERS_MKWRITE
+	FMAP_COUNTERS_MKWRITE \
+	FMAP_COUNTERS_TRIGGER
 
 #endif /* _FMAPFS_COUNTERS_H */

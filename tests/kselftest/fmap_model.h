@@ -61,7 +61,6 @@ struct fmap_model {
 	struct fmap_usage usage;
 	long map_pages_events;	/* mm_filemap_map_pages would fire */
 	long fault_events;	/* mm_filemap_fault would fire */
-	long empty_in_use;	/* of fa_empty: something in the window is mapped */
 	long sigbus;
 };
 
@@ -301,26 +300,55 @@ static inline void fmap_model_why_not(struct fmap_model *m, size_t index)
 		m->c.fa_lost++;
 }
 
+/* Facts about the window, whatever becomes of it. */
+static inline void fmap_model_count_window(struct fmap_model *m, struct fmap_span win,
+					   struct fmap_span asked)
+{
+	size_t slots = fmap_model_slots();
+
+	m->c.fa_pages += win.last - win.first + 1;
+	m->c.fa_rewindowed += win.first != asked.first || win.last != asked.last;
+	m->c.fa_win_at_vma_start += !win.first;
+	m->c.fa_win_at_vma_end += win.last == m->map.pages - 1;
+	m->c.fa_win_at_table_end += (m->map.slot + win.last) % slots == slots - 1;
+	m->c.fa_win_cut_eof += m->map.file_pages >= m->map.pgoff + win.first &&
+			       m->map.file_pages <= m->map.pgoff + win.last;
+}
+
+/* A call that found no page table: is there one now? */
+static inline void fmap_model_count_table(struct fmap_model *m, bool installed)
+{
+	m->c.fa_no_table++;
+	m->c.fa_prealloc_pte++;
+	m->c.fa_pmd_installed += installed;
+	m->c.fa_pmd_still_none += !installed;
+}
+
 /* filemap_map_pages() over the window. Return: is page @at mapped now? */
 static inline bool fmap_model_map_pages(struct fmap_model *m, size_t at)
 {
 	struct fmap_span asked = fmap_model_asked(m, at);
 	struct fmap_span win = fmap_model_window(m, at);
-	bool can_map = fmap_model_can_map(m, win), hit = false;
+	bool *table = fmap_model_table(m, at), had_table = *table;
+	bool can_map = fmap_model_can_map(m, win), hit = false, in_use = false;
 	long mapped = 0;
 	size_t i;
 
 	m->c.fa_calls++;
-	m->c.fa_pages += win.last - win.first + 1;
-	m->c.fa_rewindowed += win.first != asked.first || win.last != asked.last;
+	fmap_model_count_window(m, win, asked);
+	if (!had_table)
+		fmap_model_count_table(m, *table);
 
 	for (i = win.first; i <= win.last; i++) {
 		bool fit = can_map && fmap_model_fit(m, i);
 
-		if (fit && m->mmap_miss)
+		if (fit && m->mmap_miss) {
 			m->mmap_miss--;
+			m->c.fa_miss_dec++;
+		}
 		if (m->pte[i]) {
 			m->c.fa_skip_pte_present++;
+			in_use = true;
 		} else if (fit) {
 			m->pte[i] = FMAP_PTE_READ;
 			mapped++;
@@ -330,12 +358,13 @@ static inline bool fmap_model_map_pages(struct fmap_model *m, size_t at)
 		}
 	}
 	m->map_pages_events += can_map;
-	m->empty_in_use += can_map && !mapped;
 	m->c.fa_mapped += mapped;
 	if (hit)
 		m->c.fa_hit_target++;
 	else if (mapped)
 		m->c.fa_missed_target++;
+	else if (in_use)
+		m->c.fa_nothing_new++;
 	else
 		m->c.fa_empty++;
 	return hit;

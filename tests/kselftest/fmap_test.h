@@ -565,21 +565,23 @@ static inline void fmap_touch(volatile char *base, const uint32_t *order, size_t
 
 /*
  * Map @size bytes of a file from page @pgoff on, so that the first has slot
- * @slot of a page table: fault-around windows are known then. Touches no page.
+ * @slot of a page table: fault-around windows are known then. No other mapping
+ * is in those page tables, so that each begins empty. Touches no page.
  */
 static inline void *fmap_map_at_slot(int fd, size_t pgoff, size_t size, int prot,
 				     int flags, unsigned int slot)
 {
 	size_t table = fmap_table_bytes();
-	char *area = mmap(NULL, size + 2 * table, PROT_NONE,
+	size_t room = size + 3 * table;
+	char *area = mmap(NULL, room, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *at;
 	void *p;
 
 	if (area == MAP_FAILED)
-		fmap_die("mmap of %zu bytes", size + 2 * table);
+		fmap_die("mmap of %zu bytes", room);
 	at = (char *)(((uintptr_t)area + table - 1) & ~(table - 1)) + slot * fmap_page();
-	munmap(area, size + 2 * table);
+	munmap(area, room);
 	p = mmap(at, size, prot, flags | MAP_FIXED_NOREPLACE, fd, pgoff * fmap_page());
 	if (p == MAP_FAILED)
 		fmap_die("mmap");

@@ -114,6 +114,70 @@ TEST_F(marker, whatever_the_window)
 	}
 }
 
+static void arm(const char *text)
+{
+	struct fmap_path path = fmap_at(fmap_env("FMAP_DEBUGFS"), "trigger");
+
+	if (fmap_write_file(path.s, text))
+		fmap_die("%s to %s", text, path.s);
+}
+
+/* What the disk was asked for in a cold scan; -1: cannot be told. */
+static long cold_scan(const FIXTURE_DATA(marker) *self, struct fmap_seen *seen)
+{
+	struct fmap_tracer reads;
+	bool traced;
+	long n = -1;
+
+	fmap_trace_prepare(&self->t, self->lower.s);
+	traced = fmap_trace_reads(&reads, self->lower.s);
+	if (traced)
+		n = -fmap_tracer_count(&reads);
+	fmap_trace_run(&self->t, self->mnt.s, seen);
+	if (traced) {
+		n += fmap_tracer_count(&reads);
+		fmap_tracer_close(&reads);
+	}
+	return n;
+}
+
+/*
+ * The experiment: take the marker from each window, as a fault-around that did
+ * not care for it would. Nothing is read ahead any more; the scan waits for the
+ * disk at the end of each read-around instead.
+ */
+TEST_F(marker, without_it)
+{
+	long ra = fmap_ra_pages(self->lower.s), with_reads, without_reads;
+	struct fmap_seen with, without;
+
+	with_reads = cold_scan(self, &with);
+	arm("around_unmark 1000000 /marker.data");
+	without_reads = cold_scan(self, &without);
+	arm("off");
+
+	TH_LOG("with the marker: %lld misses, %lld asynchronous reads, %ld requests",
+	       with.c.flt_miss, with.c.ara_trigger, with_reads);
+	TH_LOG("without: %lld misses, %lld asynchronous reads, %ld requests",
+	       without.c.flt_miss, without.c.ara_trigger, without_reads);
+
+	EXPECT_LT(0, without.c.trg_fired);
+	EXPECT_COUNT(0, without.c, ara_trigger);
+	EXPECT_COUNT(0, without.c, fa_skip_ra_marker);
+	EXPECT_LT(with.c.flt_miss, without.c.flt_miss);
+	EXPECT_LT(with.usage.majflt, without.usage.majflt);
+	EXPECT_EQ(without.c.flt_miss, without.usage.pgmajfault);
+	EXPECT_COUNT(FILE_PAGES, without.c, fa_mapped);
+	/*
+	 * Each read-around begins half a window before its miss, where all is
+	 * cached by now: what it brings is its other half.
+	 */
+	if (ra == 32 && fmap_fault_around_pages() == 16) {
+		EXPECT_COUNT(1 + (FILE_PAGES - ra) / (ra / 2), without.c, flt_miss);
+		EXPECT_COUNT(1, with.c, flt_miss);
+	}
+}
+
 static const char *unfit(void)
 {
 	if (fmap_fault_around_pages() < 2)

@@ -99,8 +99,8 @@ for wrong in engine=warp install=by-hand around=3k around=2k around=4m around=50
 	     readahead=table; do
 	refused "$wrong" EINVAL "fmapfs: $wrong: not allowed, expected" "$below" "$wrong"
 done
-for later in engine=hold engine=retry install=insert around=adaptive \
-	     readahead=adaptive readahead=64k "rule=*.db:around=off"; do
+for later in around=adaptive readahead=adaptive readahead=64k \
+	     "rule=*.db:around=off"; do
 	refused "$later, not built yet" EINVAL \
 		"fmapfs: $later: not supported by this version" "$below" "$later"
 done
@@ -237,7 +237,9 @@ round_trip() {
 	umount "$at" && mount -t fmapfs -o "$line" "$below" "$at" &&
 		[ "$(shown)" = "$line" ]
 }
-for pair in engine=native:engine=native around=4096:around=4k around=65536:around=64k \
+for pair in engine=native:engine=native engine=hold:engine=hold \
+	    engine=retry:engine=retry install=insert:install=insert \
+	    around=4096:around=4k around=65536:around=64k \
 	    around=64K:around=64k around=1024k:around=1m around=2M:around=2m \
 	    around=table:around=table around=off:around=off readahead=off:readahead=off; do
 	ktap_test_result "${pair%:*} is shown, and mounts again" \

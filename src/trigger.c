@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Triggers: make a rare condition happen. See include/fmapfs/triggers.h.
+ *
+ * None costs anything while no mount has one armed: a static key keeps the
+ * fault path out of here.
+ */
+#include <linux/delay.h>
+#include <linux/glob.h>
+#include <linux/pagemap.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "trigger.h"
+
+#define FMAP_LOCKED_MS	20
+#define FMAP_PAUSE_MS	100
+#define FMAP_GLOB_PATH	512
+
+DEFINE_STATIC_KEY_FALSE(fmap_triggers_armed);
+
+/* Emptied before the module goes, unlike the system's. */
+static struct workqueue_struct *fmap_trigger_wq;
+
+static const struct {
+	const char *name;
+	const char *help;
+} fmap_trigger_descs[FMAP_NR_TRIGGERS] = {
+#define FMAP_TRIGGER(name, help) \
+	[FMAP_TRG_##name] = { #name, help },
+	FMAP_TRIGGERS
+#undef FMAP_TRIGGER
+};
+
+/**
+ * struct fmap_armed - a trigger of a mount
+ * @left:	how many times it is still to fire
+ * @glob:	files it is for, by path below the mount; NULL: all
+ */
+struct fmap_armed {
+	atomic_t left;
+	char __rcu *glob;
+};
+
+/**
+ * struct fmap_triggers - the triggers of a mount
+ * @lock:	serialises arming
+ * @in_use:	the static key has been raised for this mount
+ * @armed:	each trigger
+ */
+struct fmap_triggers {
+	struct mutex lock;	/* serialises arming */
+	bool in_use;
+	struct fmap_armed armed[FMAP_NR_TRIGGERS];
+};
+
+static bool fmap_path_matches(const char *glob, struct file *file)
+{
+	char *buf = kmalloc(FMAP_GLOB_PATH, GFP_NOWAIT);
+	bool match = false;
+	char *path;
+
+	if (!buf)
+		return false;
+	path = dentry_path_raw(file_user_path(file)->dentry, buf, FMAP_GLOB_PATH);
+	if (!IS_ERR(path))
+		match = glob_match(glob, path);
+	kfree(buf);
+	return match;
+}
+
+/**
+ * fmap_trigger_fires - is this the moment?
+ * @sbi:	the mount
+ * @file:	the backing file, kept by the fault lock or a pin
+ * @t:		the condition that could be made to happen here
+ *
+ * Called through fmap_trigger(), in any context of the fault path.
+ *
+ * Return: true if the caller is to make it happen.
+ */
+bool fmap_trigger_fires(const struct fmap_sb_info *sbi, struct file *file,
+			enum fmap_trigger t)
+{
+	struct fmap_armed *a = &sbi->triggers->armed[t];
+	const char *glob;
+	bool match;
+
+	if (!atomic_read(&a->left))
+		return false;
+	rcu_read_lock();
+	glob = rcu_dereference(a->glob);
+	match = !glob || fmap_path_matches(glob, file);
+	rcu_read_unlock();
+	if (!match || atomic_dec_if_positive(&a->left) < 0)
+		return false;
+	fmap_count(sbi, FMAP_trg_fired);
+	return true;
+}
+
+/**
+ * struct fmap_held_folio - a folio that somebody else has locked
+ * @work:	unlocks it
+ * @folio:	referenced and locked; a folio lock has no owner
+ */
+struct fmap_held_folio {
+	struct work_struct work;
+	struct folio *folio;
+};
+
+static void fmap_release_folio(struct work_struct *work)
+{
+	struct fmap_held_folio *h = container_of(work, struct fmap_held_folio,
+						 work);
+
+	msleep(FMAP_LOCKED_MS);
+	folio_unlock(h->folio);
+	folio_put(h->folio);
+	kfree(h);
+}
+
+/**
+ * fmap_hold_folio - lock a folio for a while, as another user of it would
+ * @folio:	referenced by the caller
+ *
+ * Does not sleep. Nothing happens if it is locked already.
+ */
+void fmap_hold_folio(struct folio *folio)
+{
+	struct fmap_held_folio *h = kmalloc(sizeof(*h), GFP_NOWAIT);
+
+	if (!h || !folio_trylock(folio)) {
+		kfree(h);
+		return;
+	}
+	folio_get(folio);
+	h->folio = folio;
+	INIT_WORK(&h->work, fmap_release_folio);
+	queue_work(fmap_trigger_wq, &h->work);
+}
+
+/**
+ * fmap_evict - take a page out of the page cache
+ * @f:	the fault; holds no folio lock
+ *
+ * As direct I/O does it: a dirty page is written first, so nothing is lost.
+ */
+void fmap_evict(struct fmap_fault *f)
+{
+	invalidate_inode_pages2_range(f->mapping, f->index, f->index);
+}
+
+/**
+ * fmap_lose_data - let a clean folio lose its data, so that it is read again
+ * @folio:	referenced, not locked by the caller
+ */
+void fmap_lose_data(struct folio *folio)
+{
+	folio_lock(folio);
+	if (!folio_test_dirty(folio) && !folio_test_writeback(folio) &&
+	    !folio_mapped(folio))
+		folio_clear_uptodate(folio);
+	folio_unlock(folio);
+}
+
+/** fmap_pause - sleep at a point of the fault path */
+void fmap_pause(void)
+{
+	msleep(FMAP_PAUSE_MS);
+}
+
+/**
+ * fmap_around_triggers - what can be made to happen to a fault-around window
+ * @vmf:	the fault
+ * @sbi:	the mount
+ * @win:	the window
+ *
+ * Called from ->map_pages before it installs anything; does not sleep.
+ */
+void fmap_around_triggers(const struct vm_fault *vmf,
+			  const struct fmap_sb_info *sbi, struct fmap_range win)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct address_space *mapping = file->f_mapping;
+	struct folio *folio;
+	unsigned long index;
+
+	if (fmap_trigger(sbi, file, FMAP_TRG_around_locked)) {
+		folio = filemap_get_folio(mapping, vmf->pgoff);
+		if (!IS_ERR_OR_NULL(folio)) {
+			fmap_hold_folio(folio);
+			folio_put(folio);
+		}
+	}
+	if (!fmap_trigger(sbi, file, FMAP_TRG_around_unmark))
+		return;
+	for (index = win.first; index <= win.last; index++) {
+		folio = filemap_get_folio(mapping, index);
+		if (IS_ERR_OR_NULL(folio))
+			continue;
+		/* The bit means something else under writeback. */
+		if (!folio_test_writeback(folio))
+			folio_clear_readahead(folio);
+		folio_put(folio);
+	}
+}
+
+static int fmap_arm(struct fmap_triggers *trg, enum fmap_trigger t, int count,
+		    const char *glob)
+{
+	struct fmap_armed *a = &trg->armed[t];
+	char *new = NULL, *old;
+
+	if (glob && *glob) {
+		new = kstrdup(glob, GFP_KERNEL);
+		if (!new)
+			return -ENOMEM;
+	}
+	/* Not fire for the old files with the new count. */
+	atomic_set(&a->left, 0);
+	old = rcu_replace_pointer(a->glob, new, lockdep_is_held(&trg->lock));
+	if (old) {
+		synchronize_rcu();
+		kfree(old);
+	}
+	if (count && !trg->in_use) {
+		trg->in_use = true;
+		static_branch_inc(&fmap_triggers_armed);
+	}
+	atomic_set(&a->left, count);
+	return 0;
+}
+
+static void fmap_disarm_all(struct fmap_triggers *trg)
+{
+	int t;
+
+	for (t = 0; t < FMAP_NR_TRIGGERS; t++)
+		fmap_arm(trg, t, 0, NULL);
+	if (trg->in_use)
+		static_branch_dec(&fmap_triggers_armed);
+	trg->in_use = false;
+}
+
+static int fmap_find_trigger(const char *name)
+{
+	int t;
+
+	for (t = 0; t < FMAP_NR_TRIGGERS; t++)
+		if (!strcmp(name, fmap_trigger_descs[t].name))
+			return t;
+	return -EINVAL;
+}
+
+/**
+ * fmap_triggers_write - arm a trigger, or none
+ * @sbi:	the mount
+ * @line:	"NAME COUNT [GLOB]", or "off"; changed
+ *
+ * Return: 0, -EINVAL for anything else, -ENOMEM.
+ */
+int fmap_triggers_write(struct fmap_sb_info *sbi, char *line)
+{
+	struct fmap_triggers *trg = sbi->triggers;
+	char *rest = strim(line);
+	char *name = strsep(&rest, " ");
+	char *count = strsep(&rest, " ");
+	unsigned int nr;
+	int t, err = 0;
+
+	mutex_lock(&trg->lock);
+	if (!strcmp(name, "off") && !count) {
+		fmap_disarm_all(trg);
+	} else {
+		t = fmap_find_trigger(name);
+		if (t < 0 || !count || kstrtouint(count, 10, &nr) || nr > INT_MAX)
+			err = -EINVAL;
+		else
+			err = fmap_arm(trg, t, nr, rest);
+	}
+	mutex_unlock(&trg->lock);
+	return err;
+}
+
+/**
+ * fmap_triggers_show - list the triggers: name, times left, files, help
+ * @m:		where to
+ * @sbi:	the mount
+ */
+void fmap_triggers_show(struct seq_file *m, const struct fmap_sb_info *sbi)
+{
+	struct fmap_triggers *trg = sbi->triggers;
+	struct fmap_armed *a;
+	const char *glob;
+	int t;
+
+	mutex_lock(&trg->lock);
+	for (t = 0; t < FMAP_NR_TRIGGERS; t++) {
+		a = &trg->armed[t];
+		glob = rcu_dereference_protected(a->glob, lockdep_is_held(&trg->lock));
+		seq_printf(m, "%s\t%d\t%s\t%s\n", fmap_trigger_descs[t].name,
+			   atomic_read(&a->left), glob ?: "*",
+			   fmap_trigger_descs[t].help);
+	}
+	mutex_unlock(&trg->lock);
+}
+
+/**
+ * fmap_triggers_init - allocate the triggers of a mount, none armed
+ * @sbi:	the mount, not visible to anybody else yet
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int fmap_triggers_init(struct fmap_sb_info *sbi)
+{
+	sbi->triggers = kzalloc(sizeof(*sbi->triggers), GFP_KERNEL);
+	if (!sbi->triggers)
+		return -ENOMEM;
+	mutex_init(&sbi->triggers->lock);
+	return 0;
+}
+
+/**
+ * fmap_triggers_exit - free the triggers of a mount
+ * @sbi:	the mount; no mapping and no debugfs file of it is left
+ */
+void fmap_triggers_exit(struct fmap_sb_info *sbi)
+{
+	struct fmap_triggers *trg = sbi->triggers;
+
+	if (!trg)
+		return;
+	mutex_lock(&trg->lock);
+	fmap_disarm_all(trg);
+	mutex_unlock(&trg->lock);
+	kfree(trg);
+	sbi->triggers = NULL;
+}
+
+/**
+ * fmap_trigger_init - when the module loads
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int fmap_trigger_init(void)
+{
+	fmap_trigger_wq = alloc_workqueue("fmapfs-trigger", WQ_UNBOUND, 0);
+	return fmap_trigger_wq ? 0 : -ENOMEM;
+}
+
+/** fmap_trigger_exit - when the module goes: give back what is held */
+void fmap_trigger_exit(void)
+{
+	destroy_workqueue(fmap_trigger_wq);
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Each branch of ->fault that rarely runs by itself, made to run by a trigger,
+ * in each engine that has it: what is counted, what the program sees, and what
+ * the failures file says of it.
+ *
+ * Stores to a private mapping call ->fault for each page, without fault-around.
+ * On a RAM disk a read is over when it has been submitted: nothing waits unless
+ * a trigger makes it.
+ */
+#include <time.h>
+
+#include "fmap_test.h"
+
+#define FILE_PAGES	16
+#define AT		3
+
+static const char *name = "trigger.data";
+
+FIXTURE(trigger) {
+	struct fmap_path path;
+	struct fmap_counters before;
+	struct fmap_counters d;
+	char *map;
+};
+
+FIXTURE_VARIANT(trigger) {
+	const char *engine;
+	bool drops;	/* gives up the fault lock for I/O */
+	bool waits;	/* gives it up for a folio lock */
+	bool locks;	/* and then locks the folio */
+};
+
+FIXTURE_VARIANT_ADD(trigger, pin) {
+	.engine = "engine=pin", .drops = true, .waits = true, .locks = true,
+};
+
+FIXTURE_VARIANT_ADD(trigger, retry) {
+	.engine = "engine=retry", .waits = true,
+};
+
+FIXTURE_VARIANT_ADD(trigger, hold) {
+	.engine = "engine=hold",
+};
+
+static void arm(const char *text)
+{
+	struct fmap_path path = fmap_at(fmap_env("FMAP_DEBUGFS"), "trigger");
+
+	if (fmap_write_file(path.s, text))
+		fmap_die("%s to %s", text, path.s);
+}
+
+FIXTURE_SETUP(trigger)
+{
+	int fd;
+
+	fmap_remount(variant->engine);
+	self->path = fmap_at(fmap_mnt(), "%s", name);
+	fmap_make_file(self->path.s, FILE_PAGES * fmap_page());
+	fmap_warm(self->path.s);
+	fd = open(self->path.s, O_RDWR);
+	if (fd < 0)
+		fmap_die("%s", self->path.s);
+	self->map = mmap(NULL, FILE_PAGES * fmap_page(), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE, fd, 0);
+	if (self->map == MAP_FAILED)
+		fmap_die("mmap");
+	close(fd);
+	fmap_read_counters(&self->before);
+}
+
+FIXTURE_TEARDOWN(trigger)
+{
+	arm("off");
+	munmap(self->map, FILE_PAGES * fmap_page());
+	unlink(self->path.s);
+	fmap_remount("engine=pin,install=handover");
+}
+
+#define WORD	((volatile uint64_t *)(self->map + AT * fmap_page()))
+
+/* Store a byte: the signal it got, and the counts since the setup. */
+#define STORE()	({ \
+	int sig = fmap_access((char *)&WORD[1], true, 'y'); \
+	fmap_counters_since(&self->before, &self->d); \
+	sig; \
+})
+
+#define EXPECT_DATA() \
+	EXPECT_EQ(fmap_word(AT * fmap_page()), WORD[0])
+
+TEST_F(trigger, miss)
+{
+	long long majors = fmap_vmstat("pgmajfault");
+
+	arm("miss 1 /trigger.data");
+	EXPECT_EQ(0, STORE());
+	EXPECT_EQ(1, fmap_vmstat("pgmajfault") - majors);
+	EXPECT_COUNT(1, self->d, trg_fired);
+	EXPECT_COUNT(1, self->d, flt_miss);
+	EXPECT_COUNT(1, self->d, flt_ra_filled);
+	EXPECT_COUNT(variant->drops, self->d, drop_for_sync_ra);
+	EXPECT_COUNT(variant->drops, self->d, flt_retry);
+	EXPECT_COUNT(!variant->drops, self->d, flt_done_major);
+	EXPECT_COUNT(!variant->drops, self->d, drop_kept);
+	EXPECT_DATA();
+}
+
+/* Armed for another file. */
+TEST_F(trigger, other_file)
+{
+	arm("miss 1 /other*");
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(0, self->d, trg_fired);
+	EXPECT_COUNT(0, self->d, flt_miss);
+	EXPECT_COUNT(1, self->d, flt_done_minor);
+}
+
+TEST_F(trigger, truncated)
+{
+	arm("truncated 1");
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(1, self->d, flt_truncated);
+	EXPECT_COUNT(1, self->d, flt_created);
+	EXPECT_COUNT(1, self->d, flt_read_sync);
+	EXPECT_COUNT(variant->drops, self->d, rty_read_ok);
+	EXPECT_COUNT(!variant->drops, self->d, flt_read_ok_again);
+	EXPECT_DATA();
+}
+
+TEST_F(trigger, uptodate_lost)
+{
+	arm("uptodate_lost 1");
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(1, self->d, flt_uptodate_lost);
+	EXPECT_COUNT(1, self->d, flt_read_sync);
+	EXPECT_COUNT(variant->drops, self->d, drop_for_read);
+	EXPECT_DATA();
+}
+
+TEST_F(trigger, lock_taken)
+{
+	arm("lock_taken 1");
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(variant->waits, self->d, drop_for_folio_lock);
+	EXPECT_COUNT(variant->waits && variant->locks, self->d, lck_wait_dropped);
+	EXPECT_COUNT(variant->waits && variant->locks, self->d, rty_ready);
+	EXPECT_COUNT(variant->waits && !variant->locks, self->d, lck_retry_unlocked);
+	EXPECT_COUNT(variant->waits && !variant->locks, self->d, rty_unlocked);
+	EXPECT_COUNT(!variant->waits, self->d, lck_wait_held);
+	/* From the per-VMA lock only a major fault comes back as tried. */
+	EXPECT_COUNT(variant->waits && !self->d.drop_vma_lock, self->d,
+		     flt_done_after_retry);
+	EXPECT_DATA();
+}
+
+/* VM_FAULT_OOM does not reach the program: the access faults again. */
+TEST_F(trigger, create_fail)
+{
+	madvise(self->map, FILE_PAGES * fmap_page(), MADV_RANDOM);
+	arm("miss 1");
+	arm("create_fail 1");
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(1, self->d, flt_create_fail);
+	EXPECT_COUNT(1, self->d, flt_oom);
+	EXPECT_DATA();
+}
+
+/* The same with the fault lock dropped before: a retry instead. */
+TEST_F(trigger, create_fail_dropped)
+{
+	if (!variant->locks)
+		SKIP(return, "this engine does not hold the folio it waited for");
+	arm("truncated 1");
+	arm("lock_taken 1");
+	arm("create_fail 1");
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(1, self->d, flt_truncated);
+	EXPECT_COUNT(1, self->d, rty_create);
+	EXPECT_COUNT(0, self->d, flt_oom);
+	EXPECT_DATA();
+}
+
+/* One bad read: with the fault lock dropped the second pass reads again. */
+TEST_F(trigger, read_error_once)
+{
+	madvise(self->map, FILE_PAGES * fmap_page(), MADV_RANDOM);
+	arm("miss 1");
+	arm("read_error 1");
+	EXPECT_EQ(variant->drops ? 0 : SIGBUS, STORE());
+	EXPECT_COUNT(variant->drops, self->d, rty_read_err);
+	EXPECT_COUNT(variant->drops, self->d, flt_hit_not_uptodate);
+	EXPECT_COUNT(!variant->drops, self->d, err_read_eio);
+	if (variant->drops)
+		EXPECT_DATA();
+}
+
+/* The last line of the failures file, by words. */
+static int last_failure(char *comm, char *reason, int *err, unsigned long *page,
+			long long *size, char *path)
+{
+	struct fmap_path at = fmap_at(fmap_env("FMAP_DEBUGFS"), "failures");
+	FILE *f = fopen(at.s, "r");
+	char line[512], last[512] = "";
+
+	if (!f)
+		fmap_die("%s", at.s);
+	while (fgets(line, sizeof(line), f))
+		strcpy(last, line);
+	fclose(f);
+	return sscanf(last, "%*s %*d %15s %63s %d %lu %lld %255s", comm, reason,
+		      err, page, size, path);
+}
+
+TEST_F(trigger, read_error_twice)
+{
+	char comm[16], reason[64], path[256];
+	unsigned long page;
+	long long size;
+	int err;
+
+	madvise(self->map, FILE_PAGES * fmap_page(), MADV_RANDOM);
+	arm("miss 1");
+	arm("read_error 2");
+	EXPECT_EQ(SIGBUS, STORE());
+	EXPECT_COUNT(1, self->d, flt_sigbus_io);
+	EXPECT_COUNT(1, self->d, err_read_eio);
+
+	ASSERT_EQ(6, last_failure(comm, reason, &err, &page, &size, path));
+	EXPECT_EQ(0, strcmp(comm, "trigger"));
+	EXPECT_EQ(0, strcmp(reason, "err_read_eio"));
+	EXPECT_EQ(-EIO, err);
+	EXPECT_EQ(AT, (int)page);
+	EXPECT_EQ((long long)(FILE_PAGES * fmap_page()), size);
+	EXPECT_EQ(0, strcmp(path, self->path.s));
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+TEST_F(trigger, pauses)
+{
+	double from = seconds();
+
+	arm("pause_lookup 1");
+	arm("pause_locked 1");
+	EXPECT_EQ(0, STORE());
+	EXPECT_LE(0.19, seconds() - from);
+	EXPECT_COUNT(2, self->d, trg_fired);
+	EXPECT_COUNT(1, self->d, flt_done_minor);
+	EXPECT_DATA();
+}
+
+/* A page that fault-around finds locked is left to ->fault, which waits. */
+TEST_F(trigger, around_locked)
+{
+	if (fmap_fault_around_pages() < 2)
+		SKIP(return, "fault_around_bytes is one page");
+	arm("around_locked 1");
+	EXPECT_DATA();
+	fmap_counters_since(&self->before, &self->d);
+	EXPECT_COUNT(1, self->d, fa_skip_locked);
+	EXPECT_LE(1, self->d.fa_missed_target);
+	EXPECT_COUNT(1, self->d, lck_wait_dropped + self->d.lck_wait_held +
+		     self->d.lck_retry_unlocked);
+}
+
+TEST_F(trigger, refuses_nonsense)
+{
+	struct fmap_path path = fmap_at(fmap_env("FMAP_DEBUGFS"), "trigger");
+	static const char * const bad[] = {
+		"", "miss", "nonsense 1", "miss x", "miss -1", "off 1",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int fd = open(path.s, O_WRONLY);
+
+		errno = 0;
+		EXPECT_EQ(-1, (int)write(fd, bad[i], strlen(bad[i]) + 1)) {
+			TH_LOG("'%s' was taken", bad[i]);
+		}
+		EXPECT_EQ(EINVAL, errno);
+		close(fd);
+	}
+}
+
+FMAP_TEST_MAIN
