@@ -122,13 +122,16 @@ static inline long vfs_splice_read(struct file *in, loff_t *ppos,
 #endif
 
 /*
- * 6.2: ACLs are got and set by operations of their own. Before, they are
- * extended attributes like others.
+ * 6.2: a program's ACLs are got and set by operations of their own, and the one
+ * for permission checks has another name. Before, programs have them as extended
+ * attributes like others.
  */
 #ifdef FMAP_HAVE_VFS_ACL
-#define FMAP_ACL_IOPS	.get_acl = fmap_get_acl, .set_acl = fmap_set_acl,
+#define FMAP_ACL_IOPS	.get_inode_acl = fmap_get_inode_acl, \
+			.get_acl = fmap_get_acl, .set_acl = fmap_set_acl,
 #else
-#define FMAP_ACL_IOPS
+#define FMAP_ACL_IOPS	.get_acl = fmap_get_inode_acl,
+#define get_inode_acl	get_acl
 #endif
 
 /* 6.5: the same under a name that says for whom. Before, without that. */

@@ -288,6 +288,7 @@ ssize_t fmap_listxattr(struct dentry *dentry, char *list, size_t size);
 extern const struct xattr_handler * const fmap_xattr_handlers[];
 
 /* acl.c */
+struct posix_acl *fmap_get_inode_acl(struct inode *inode, int type, bool rcu);
 struct posix_acl *fmap_get_acl(struct mnt_idmap *idmap, struct dentry *dentry,
 			       int type);
 int fmap_set_acl(struct mnt_idmap *idmap, struct dentry *dentry,

@@ -58,10 +58,13 @@ static void fmap_inode_fill(struct inode *inode, struct inode *lower)
 {
 	inode->i_ino = lower->i_ino;
 	inode->i_blkbits = lower->i_blkbits;
-	/* Times are the lower filesystem's; ACLs are cached there. */
+	/* Times are the lower filesystem's. */
 	inode->i_flags |= S_NOATIME | S_NOCMTIME;
-	inode->i_acl = ACL_DONT_CACHE;
-	inode->i_default_acl = ACL_DONT_CACHE;
+	/* ACLs are cached there; a symbolic link has none. */
+	if (!S_ISLNK(lower->i_mode)) {
+		inode->i_acl = ACL_DONT_CACHE;
+		inode->i_default_acl = ACL_DONT_CACHE;
+	}
 	fmap_copy_owner(inode);
 	fmap_copy_attr(inode);
 

@@ -4,8 +4,11 @@
  * in use, identities that exec took from a stale or torn inode, locks that
  * outlived their file, requests that lost a flag on their way down.
  */
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -313,6 +316,91 @@ TEST(set_id_dropped)
 	EXPECT_EQ(0, fchown(fd, 0, 0));
 	EXPECT_EQ(0640, mode_of(below));
 	unlink(below);
+}
+
+/* --- access control lists below overlayfs ---------------------------------------- */
+
+/* All for the owner and USER, nothing for the group, whose bits say rwx. */
+static int forbid_group(const char *dir)
+{
+	struct {
+		struct posix_acl_xattr_header head;
+		struct posix_acl_xattr_entry entry[5];
+	} acl = {
+		.head.a_version = POSIX_ACL_XATTR_VERSION,
+		.entry = {
+			{ ACL_USER_OBJ, 7, ACL_UNDEFINED_ID },
+			{ ACL_USER, 5, USER },
+			{ ACL_GROUP_OBJ, 0, ACL_UNDEFINED_ID },
+			{ ACL_MASK, 7, ACL_UNDEFINED_ID },
+			{ ACL_OTHER, 0, ACL_UNDEFINED_ID },
+		},
+	};
+
+	return setxattr(dir, "system.posix_acl_access", &acl, sizeof(acl), 0);
+}
+
+/* The errno of a look into @dir by somebody who is not root. */
+static int look_into(const char *dir, uid_t uid, gid_t gid)
+{
+	struct fmap_path file = fmap_at(dir, "file");
+	struct stat st;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (setgroups(0, NULL) || setresgid(gid, gid, gid) ||
+		    setresuid(uid, uid, uid))
+			_exit(255);
+		_exit(stat(file.s, &st) ? errno : 0);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/*
+ * overlayfs checks by the ACLs of the inode below it, asked for without a
+ * dentry and at first in RCU path walk.
+ */
+TEST(acl_below_overlay)
+{
+	char top[] = "/tmp/overlay-XXXXXX", options[256];
+	struct fmap_path dir = fmap_at(fmap_lower(), "acl"), over;
+	int turn;
+
+	if (mkdir(dir.s, 0755) || forbid_group(dir.s)) {
+		rmdir(dir.s);
+		SKIP(return, "no ACLs on %s", fmap_lowerfs());
+	}
+	close(creat(fmap_at(dir.s, "file").s, 0644));
+	let_in();
+	if (!mkdtemp(top) || unshare(CLONE_NEWNS) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		fmap_die("a mount namespace");
+	mkdir(fmap_at(top, "merged").s, 0755);
+	mkdir(fmap_at(top, "none").s, 0755);
+	snprintf(options, sizeof(options), "lowerdir=%s:%s/none", fmap_mnt(), top);
+	over = fmap_at(top, "merged");
+	if (system("modprobe -q overlay") || chmod(top, 0755) ||
+	    mount("overlay", over.s, "overlay", 0, options)) {
+		SKIP(goto out, "no overlay over %s: %s", fmap_lowerfs(), strerror(errno));
+	}
+	over = fmap_at(over.s, "acl");
+	/* A second time it is cached. */
+	for (turn = 0; turn < 2; turn++) {
+		EXPECT_EQ(0, look_into(dir.s, USER, USER));
+		EXPECT_EQ(0, look_into(over.s, USER, USER));
+		EXPECT_EQ(EACCES, look_into(dir.s, USER + 1, 0));
+		EXPECT_EQ(EACCES, look_into(over.s, USER + 1, 0));
+		EXPECT_EQ(EACCES, look_into(over.s, USER + 1, USER + 1));
+	}
+	umount2(fmap_at(top, "merged").s, MNT_DETACH);
+out:
+	rmdir(fmap_at(top, "merged").s);
+	rmdir(fmap_at(top, "none").s);
+	rmdir(top);
+	unlink(fmap_at(dir.s, "file").s);
+	rmdir(dir.s);
 }
 
 /* --- file capabilities in a user namespace ------------------------------------ */
