@@ -18,13 +18,19 @@
  * @fl:		the lock; it names @file again on return, though it may be queued
  *		below: the VFS insists on that when it tries again
  *
- * Return: as vfs_lock_file().
+ * Not for the NFS lock manager: that looks for its locks on our inode to learn
+ * whether a file is in use, finds none, closes the file, and would so lose the
+ * lock which it has just granted.
+ *
+ * Return: as vfs_lock_file(); -ENOLCK to the lock manager.
  */
 int fmap_lock(struct file *file, int cmd, struct file_lock *fl)
 {
 	struct file *lower = fmap_file(file)->backing;
 	int err;
 
+	if (cmd != F_GETLK && fl->fl_lmops && fl->fl_lmops->lm_grant)
+		return -ENOLCK;
 	fmap_fl_file(fl) = lower;
 	/* An OFD lock belongs to the open file, which below is another one. */
 	if (fmap_fl_flags(fl) & FL_OFDLCK)
@@ -114,6 +120,9 @@ static void fmap_drop_fown(struct file *file)
  * @lease:	the lease to add; NULL with F_UNLCK
  * @priv:	for the lease manager; with F_UNLCK, the owner
  *
+ * No delegations: before it grants one, nfsd looks for writers on our inode, and
+ * does not see those that have opened the file directly below.
+ *
  * Return: 0 or a negative errno.
  */
 int fmap_setlease(struct file *file, fmap_lease_arg_t arg,
@@ -123,6 +132,8 @@ int fmap_setlease(struct file *file, fmap_lease_arg_t arg,
 	int err;
 
 	if (lease && *lease) {
+		if (fmap_fl_flags(*lease) & FL_DELEG)
+			return -EAGAIN;
 		err = fmap_copy_fown(file, lower);
 		if (err)
 			return err;
