@@ -110,6 +110,19 @@ int fmap_watch_begin(struct super_block *sb)
 	return 0;
 }
 
+/*
+ * While a listener of the lower filesystem is asked for permission, the event
+ * has a reference on each mark that it has met, ours among them, and drops it
+ * only with the answer. free_mark() must have run before the module can go.
+ */
+static void fmap_wait_for_listeners(struct fsnotify_group *group)
+{
+	spin_lock(&group->notification_lock);
+	group->shutdown = true;
+	spin_unlock(&group->notification_lock);
+	wait_event(group->notification_waitq, !atomic_read(&group->user_waits));
+}
+
 /**
  * fmap_watch_end - no event comes, and no inode is held by one, afterwards
  * @sb:	our superblock; not necessarily watched
@@ -123,6 +136,7 @@ void fmap_watch_end(struct super_block *sb)
 		return;
 	group = watch->mark.group;
 	fsnotify_destroy_mark(&watch->mark, group);
+	fmap_wait_for_listeners(group);
 	fsnotify_put_mark(&watch->mark);
 	/* Also waits for those who have found the mark. */
 	fsnotify_wait_marks_destroyed();
