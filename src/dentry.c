@@ -104,6 +104,9 @@ static int fmap_d_revalidate(struct dentry *dentry, unsigned int flags)
 	struct inode *inode;
 	int ret;
 
+	/* A directory found by its handle is in the tree before it is complete. */
+	if (unlikely(!lower))
+		return flags & LOOKUP_RCU ? -ECHILD : 0;
 	if (READ_ONCE(dentry->d_time) != raw_read_seqcount(&lower->d_seq)) {
 		if (flags & LOOKUP_RCU)
 			return -ECHILD;
