@@ -10,6 +10,7 @@
 #include <linux/fiemap.h>
 #include <linux/fileattr.h>
 #include <linux/fsverity.h>
+#include <linux/mount.h>
 
 #include "lower.h"
 
@@ -88,6 +89,33 @@ static bool fmap_ioctl_passes(unsigned int cmd)
 	}
 }
 
+typedef long (*fmap_ioctl_fn)(struct file *file, unsigned int cmd,
+			      unsigned long arg);
+
+/*
+ * Verity is enabled through a file that is open for reading, and the lower
+ * filesystem asks only its own mount whether it may be written.
+ */
+static long fmap_do_ioctl(struct file *file, fmap_ioctl_fn fn, struct file *lower,
+			  unsigned int cmd, unsigned long arg)
+{
+	bool writes = cmd == FS_IOC_ENABLE_VERITY;
+	long ret;
+
+	if (!fmap_ioctl_passes(cmd) || !fn)
+		return -ENOTTY;
+	if (writes) {
+		ret = mnt_want_write_file(file);
+		if (ret)
+			return ret;
+	}
+	ret = fn(lower, cmd, arg);
+	if (writes)
+		mnt_drop_write_file(file);
+	fmap_copy_attr(file_inode(file));
+	return ret == -ENOIOCTLCMD ? -ENOTTY : ret;
+}
+
 /**
  * fmap_ioctl - ->unlocked_ioctl of files and directories
  * @file:	our file
@@ -99,13 +127,8 @@ static bool fmap_ioctl_passes(unsigned int cmd)
 long fmap_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct file *lower = fmap_lower_file(file);
-	long ret;
 
-	if (!fmap_ioctl_passes(cmd) || !lower->f_op->unlocked_ioctl)
-		return -ENOTTY;
-	ret = lower->f_op->unlocked_ioctl(lower, cmd, arg);
-	fmap_copy_attr(file_inode(file));
-	return ret == -ENOIOCTLCMD ? -ENOTTY : ret;
+	return fmap_do_ioctl(file, lower->f_op->unlocked_ioctl, lower, cmd, arg);
 }
 
 #ifdef CONFIG_COMPAT
@@ -120,12 +143,7 @@ long fmap_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 long fmap_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct file *lower = fmap_lower_file(file);
-	long ret;
 
-	if (!fmap_ioctl_passes(cmd) || !lower->f_op->compat_ioctl)
-		return -ENOTTY;
-	ret = lower->f_op->compat_ioctl(lower, cmd, arg);
-	fmap_copy_attr(file_inode(file));
-	return ret == -ENOIOCTLCMD ? -ENOTTY : ret;
+	return fmap_do_ioctl(file, lower->f_op->compat_ioctl, lower, cmd, arg);
 }
 #endif
