@@ -85,18 +85,18 @@ bool fmap_trigger_fires(const struct fmap_sb_info *sbi, struct file *file,
 {
 	struct fmap_armed *a = &sbi->triggers->armed[t];
 	const char *glob;
-	bool match;
+	bool fires;
 
-	if (!atomic_read(&a->left))
+	if (!atomic_read_acquire(&a->left))
 		return false;
 	rcu_read_lock();
 	glob = rcu_dereference(a->glob);
-	match = !glob || fmap_path_matches(glob, file);
+	fires = (!glob || fmap_path_matches(glob, file)) &&
+		atomic_dec_if_positive(&a->left) >= 0;
 	rcu_read_unlock();
-	if (!match || atomic_dec_if_positive(&a->left) < 0)
-		return false;
-	fmap_count(sbi, FMAP_trg_fired);
-	return true;
+	if (fires)
+		fmap_count(sbi, FMAP_trg_fired);
+	return fires;
 }
 
 /**
@@ -144,7 +144,8 @@ void fmap_hold_folio(struct folio *folio)
  * fmap_evict - take a page out of the page cache
  * @f:	the fault; holds no folio lock
  *
- * As direct I/O does it: a dirty page is written first, so nothing is lost.
+ * As direct I/O does it: a dirty page is written first or stays, so nothing is
+ * lost.
  */
 void fmap_evict(struct fmap_fault *f)
 {
@@ -154,12 +155,16 @@ void fmap_evict(struct fmap_fault *f)
 /**
  * fmap_lose_data - let a clean folio lose its data, so that it is read again
  * @folio:	referenced, not locked by the caller
+ *
+ * Not where the filesystem keeps a note for each block of the folio, too: by
+ * that it would find nothing to read.
  */
 void fmap_lose_data(struct folio *folio)
 {
 	folio_lock(folio);
 	if (!folio_test_dirty(folio) && !folio_test_writeback(folio) &&
-	    !folio_mapped(folio))
+	    !folio_mapped(folio) && folio->mapping &&
+	    i_blocksize(folio->mapping->host) >= folio_size(folio))
 		folio_clear_uptodate(folio);
 	folio_unlock(folio);
 }
@@ -206,40 +211,52 @@ void fmap_around_triggers(const struct vm_fault *vmf,
 	}
 }
 
+/* Until a grace period has passed, it may still be matched by the old glob. */
+static char *fmap_disarm(struct fmap_triggers *trg, enum fmap_trigger t)
+{
+	struct fmap_armed *a = &trg->armed[t];
+
+	atomic_set(&a->left, 0);
+	return rcu_replace_pointer(a->glob, NULL, lockdep_is_held(&trg->lock));
+}
+
 static int fmap_arm(struct fmap_triggers *trg, enum fmap_trigger t, int count,
 		    const char *glob)
 {
 	struct fmap_armed *a = &trg->armed[t];
 	char *new = NULL, *old;
 
-	if (glob && *glob) {
+	if (count && glob && *glob) {
 		new = kstrdup(glob, GFP_KERNEL);
 		if (!new)
 			return -ENOMEM;
 	}
-	/* Not fire for the old files with the new count. */
-	atomic_set(&a->left, 0);
-	old = rcu_replace_pointer(a->glob, new, lockdep_is_held(&trg->lock));
-	if (old) {
-		synchronize_rcu();
-		kfree(old);
-	}
+	old = fmap_disarm(trg, t);
+	synchronize_rcu();
+	kfree(old);
+	rcu_assign_pointer(a->glob, new);
 	if (count && !trg->in_use) {
 		trg->in_use = true;
 		static_branch_inc(&fmap_triggers_armed);
 	}
-	atomic_set(&a->left, count);
+	/* Who sees the count sees the glob. */
+	atomic_set_release(&a->left, count);
 	return 0;
 }
 
 static void fmap_disarm_all(struct fmap_triggers *trg)
 {
+	char *old[FMAP_NR_TRIGGERS];
 	int t;
 
+	if (!trg->in_use)
+		return;
 	for (t = 0; t < FMAP_NR_TRIGGERS; t++)
-		fmap_arm(trg, t, 0, NULL);
-	if (trg->in_use)
-		static_branch_dec(&fmap_triggers_armed);
+		old[t] = fmap_disarm(trg, t);
+	synchronize_rcu();
+	for (t = 0; t < FMAP_NR_TRIGGERS; t++)
+		kfree(old[t]);
+	static_branch_dec(&fmap_triggers_armed);
 	trg->in_use = false;
 }
 

@@ -179,7 +179,7 @@ FMAP_COUNTER(lck_retry_unlocked, folio_lock, lck_calls, \
 FMAP_COUNTER(lck_wait_unkillable, folio_lock_killed, none, \
 	"of the waits: those that no signal can end (FAULT_FLAG_KILLABLE clear)") \
 FMAP_COUNTER(lck_killed_dropped, folio_lock_killed, none, \
-	"of lck_wait_dropped: ended by a fatal signal") \
+	"of lck_wait_dropped or lck_retry_unlocked: ended by a fatal signal") \
 FMAP_COUNTER(lck_killed_held, folio_lock_killed, none, \
 	"of lck_wait_held: ended by a fatal signal, the fault lock then released") \
 FMAP_COUNTER(drop_total, drop, none, \
