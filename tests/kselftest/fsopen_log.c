@@ -6,9 +6,10 @@
  *	fsopen_log TYPE SOURCE TARGET [KEY=VALUE|FLAG]...
  *	fsopen_log -m TYPE SOURCE TARGET [OPTIONS [remount]]	by mount(2)
  *
- * SOURCE "-" sets none. Prints each message as it is ("e fmapfs: ...") and then
- * "errno NAME" of the first call that failed, or "mounted". Exit status 0 if
- * mounted. By system call number, because C libraries are late with these.
+ * SOURCE "-" sets none. Prints each message as it is ("e fmapfs: ..."), with -m
+ * what is new in the kernel log, and then "errno NAME" of the first call that
+ * failed, or "mounted". Exit status 0 if mounted. By system call number, because
+ * C libraries are late with these.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +43,27 @@ static void print_log(int fs)
 		printf("%s%s", message, message[n - 1] == '\n' ? "" : "\n");
 	}
 	errno = saved;
+}
+
+/* The kernel log from here on, one record a read. */
+static int open_kmsg(void)
+{
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+
+	lseek(kmsg, 0, SEEK_END);
+	return kmsg;
+}
+
+static int by_mount(char **argv, int argc)
+{
+	const char *source = strcmp(argv[1], "-") ? argv[1] : NULL;
+	int kmsg = open_kmsg();
+	int err;
+
+	err = mount(source, argv[2], argv[0], argc > 4 ? MS_REMOUNT : 0,
+		    argc > 3 ? argv[3] : NULL);
+	print_log(kmsg);
+	return err;
 }
 
 static int set(int fs, char *option)
@@ -89,8 +111,7 @@ int main(int argc, char **argv)
 	int fs, err;
 
 	if (argc > 4 && !strcmp(argv[1], "-m"))
-		return say(mount(strcmp(argv[3], "-") ? argv[3] : NULL, argv[4], argv[2],
-				 argc > 6 ? MS_REMOUNT : 0, argc > 5 ? argv[5] : NULL));
+		return say(by_mount(argv + 2, argc - 2));
 	if (argc < 4) {
 		fprintf(stderr, "usage: fsopen_log [-m] TYPE SOURCE TARGET [OPTION]...\n");
 		return 2;
