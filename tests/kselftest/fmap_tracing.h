@@ -13,6 +13,8 @@
 struct fmap_tracer {
 	char dir[128];
 	char event[128];
+	char filter[160];
+	bool sums;
 };
 
 /* As the kernel keeps it, and as event filters compare it. */
@@ -33,6 +35,8 @@ static inline void fmap_tracer_write(const struct fmap_tracer *t, const char *fi
 static inline void fmap_tracer_close(struct fmap_tracer *t)
 {
 	fmap_tracer_write(t, fmap_at(t->event, "enable").s, "0");
+	if (t->sums)
+		fmap_tracer_write(t, fmap_at(t->event, "trigger").s, "");
 	rmdir(t->dir);
 }
 
@@ -56,6 +60,8 @@ static inline bool fmap_tracer_open(struct fmap_tracer *t, const char *event,
 	snprintf(t->dir, sizeof(t->dir), "%s/instances/fmap-%d-%s", tracefs, getpid(),
 		 strrchr(event, '/') + 1);
 	snprintf(t->event, sizeof(t->event), "events/%s", event);
+	snprintf(t->filter, sizeof(t->filter), "%s", filter);
+	t->sums = false;
 	/*
 	 * A new instance takes this option over. With it each event would have
 	 * sched_switch traced as well, for the names of processes.
@@ -103,17 +109,53 @@ static inline long fmap_tracer_count(const struct fmap_tracer *t)
 	return n;
 }
 
-/* Data read from the disk that @path is on: one event a request. */
+/*
+ * Data read from the disk that @path is on: one event a request. Not a pattern
+ * with "no M": it would look behind the end of rwbs, where the letters of an
+ * older event may be.
+ */
 static inline bool fmap_trace_reads(struct fmap_tracer *t, const char *path)
 {
-	char filter[128];
+	char filter[160];
 	struct stat st;
 
 	if (stat(path, &st))
 		fmap_die("%s", path);
-	snprintf(filter, sizeof(filter), "dev == %lu && rwbs ~ \"R*\" && !(rwbs ~ \"*M*\")",
-		 fmap_kernel_dev(st.st_dev));
+	snprintf(filter, sizeof(filter), "dev == %lu && (rwbs == \"R\" || rwbs == \"RA\" || "
+		 "rwbs == \"RS\" || rwbs == \"RAS\")", fmap_kernel_dev(st.st_dev));
 	return fmap_tracer_open(t, "block/block_bio_queue", filter);
+}
+
+/*
+ * Have the kernel add up @field of the events from now on; there is one sum a
+ * tracer. What fmap_tracer_count() counts are the same events.
+ */
+static inline void fmap_tracer_sum(struct fmap_tracer *t, const char *field)
+{
+	char trigger[300];
+
+	snprintf(trigger, sizeof(trigger), "hist:keys=common_type:vals=%s if %s", field,
+		 t->filter);
+	fmap_tracer_write(t, fmap_at(t->event, "trigger").s, trigger);
+	t->sums = true;
+}
+
+static inline long fmap_tracer_total(const struct fmap_tracer *t, const char *field)
+{
+	struct fmap_path path = fmap_at(t->dir, "%s/hist", t->event);
+	FILE *f = fopen(path.s, "r");
+	char line[256], *at;
+	long total = 0;
+
+	if (!f)
+		fmap_die("%s", path.s);
+	while (fgets(line, sizeof(line), f)) {
+		at = line[0] == '{' ? strstr(line, field) : NULL;
+		if (at)
+			total += atol(at + strlen(field) + 1);
+	}
+	fclose(f);
+	return total;
 }
 
 #endif /* FMAP_TRACING_H */
