@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * debugfs: fmapfs/<major:minor>/ for each mount, named as mountpoint -d prints
- * it. Root only, and no stable ABI.
+ * it, and fmapfs/stats for all of them, those that are gone included. Root only,
+ * and no stable ABI.
  */
 #include <linux/debugfs.h>
 #include <linux/module.h>
@@ -48,6 +49,17 @@ static int fmap_stats_show(struct seq_file *m, void *v)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(fmap_stats);
+
+static int fmap_total_show(struct seq_file *m, void *v)
+{
+	int c;
+
+	for (c = 0; c < FMAP_NR_COUNTERS; c++)
+		seq_printf(m, "%s %llu\n", fmap_counter_descs[c].name,
+			   fmap_stats_total(c));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(fmap_total);
 
 /* One line a counter: name, group, total or "none", help; tab-separated. */
 static int fmap_schema_show(struct seq_file *m, void *v)
@@ -152,6 +164,7 @@ void fmap_debugfs_remove(struct super_block *sb)
 void fmap_debugfs_init(void)
 {
 	fmap_debugfs_root = debugfs_create_dir(FMAP_NAME, NULL);
+	debugfs_create_file("stats", 0400, fmap_debugfs_root, NULL, &fmap_total_fops);
 }
 
 /** fmap_debugfs_exit - remove the top directory, when the module goes */

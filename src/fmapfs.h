@@ -79,6 +79,7 @@ struct fmap_config {
  * @lower:	root of the lower tree, on a private clone of its mount
  * @config:	the policies in force
  * @stats:	counters
+ * @live:	among the mounts that there are (stats.c)
  * @failures:	the last failed accesses
  * @triggers:	conditions to be made to happen
  * @debugfs:	this mount's debugfs directory
@@ -93,6 +94,7 @@ struct fmap_sb_info {
 	struct path lower;
 	struct fmap_config config;
 	struct fmap_stats __percpu *stats;
+	struct list_head live;
 	struct fmap_failures *failures;
 	struct fmap_triggers *triggers;
 	struct dentry *debugfs;
@@ -305,6 +307,7 @@ void fmap_vm_ops_free(struct fmap_inode *fi);
 int fmap_stats_init(struct fmap_sb_info *sbi);
 void fmap_stats_exit(struct fmap_sb_info *sbi);
 u64 fmap_stats_sum(const struct fmap_sb_info *sbi, enum fmap_counter c);
+u64 fmap_stats_total(enum fmap_counter c);
 void fmap_stats_reset(struct fmap_sb_info *sbi);
 
 /* failures.c */

@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Counters: per-CPU, so that counting costs one instruction and no shared
- * cache line; summed only when somebody reads them.
+ * cache line; summed only when somebody reads them, and when a mount goes away.
  */
+#include <linux/list.h>
+#include <linux/mutex.h>
+
 #include "fmapfs.h"
+
+static DEFINE_MUTEX(fmap_live_lock);	/* the two below */
+static LIST_HEAD(fmap_live);
+/* Of mounts that are gone, and what was counted before a reset. */
+static u64 fmap_past[FMAP_NR_COUNTERS];
 
 /**
  * fmap_stats_init - allocate the counters of a mount
@@ -14,7 +22,20 @@
 int fmap_stats_init(struct fmap_sb_info *sbi)
 {
 	sbi->stats = alloc_percpu(struct fmap_stats);
-	return sbi->stats ? 0 : -ENOMEM;
+	if (!sbi->stats)
+		return -ENOMEM;
+	mutex_lock(&fmap_live_lock);
+	list_add(&sbi->live, &fmap_live);
+	mutex_unlock(&fmap_live_lock);
+	return 0;
+}
+
+static void fmap_stats_keep(const struct fmap_sb_info *sbi)
+{
+	int c;
+
+	for (c = 0; c < FMAP_NR_COUNTERS; c++)
+		fmap_past[c] += fmap_stats_sum(sbi, c);
 }
 
 /**
@@ -23,6 +44,12 @@ int fmap_stats_init(struct fmap_sb_info *sbi)
  */
 void fmap_stats_exit(struct fmap_sb_info *sbi)
 {
+	if (!sbi->stats)
+		return;
+	mutex_lock(&fmap_live_lock);
+	fmap_stats_keep(sbi);
+	list_del(&sbi->live);
+	mutex_unlock(&fmap_live_lock);
 	free_percpu(sbi->stats);
 	sbi->stats = NULL;
 }
@@ -46,6 +73,26 @@ u64 fmap_stats_sum(const struct fmap_sb_info *sbi, enum fmap_counter c)
 }
 
 /**
+ * fmap_stats_total - read one counter, over all mounts since the module was loaded
+ * @c:	which counter
+ *
+ * Return: the sum over the mounts that there are and those that are gone. A reset
+ * does not lower it.
+ */
+u64 fmap_stats_total(enum fmap_counter c)
+{
+	const struct fmap_sb_info *sbi;
+	u64 sum;
+
+	mutex_lock(&fmap_live_lock);
+	sum = fmap_past[c];
+	list_for_each_entry(sbi, &fmap_live, live)
+		sum += fmap_stats_sum(sbi, c);
+	mutex_unlock(&fmap_live_lock);
+	return sum;
+}
+
+/**
  * fmap_stats_reset - set all counters of a mount to zero
  * @sbi:	the mount
  *
@@ -56,6 +103,9 @@ void fmap_stats_reset(struct fmap_sb_info *sbi)
 {
 	int cpu;
 
+	mutex_lock(&fmap_live_lock);
+	fmap_stats_keep(sbi);
 	for_each_possible_cpu(cpu)
 		memset(per_cpu_ptr(sbi->stats, cpu), 0, sizeof(struct fmap_stats));
+	mutex_unlock(&fmap_live_lock);
 }
