@@ -98,6 +98,18 @@ static noinline vm_fault_t fmap_install_first(struct vm_fault *vmf,
 	return ret;
 }
 
+static noinline vm_fault_t fmap_install_frozen(struct vm_fault *vmf,
+					       const struct fmap_vm_ops *fvo,
+					       struct fmap_range win)
+{
+	struct folio *frozen = fmap_around_freeze(vmf, fvo->sbi);
+	vm_fault_t ret;
+
+	ret = READ_ONCE(fvo->sbi->config.installer)->install(vmf, fvo, win);
+	fmap_around_thaw(frozen);
+	return ret;
+}
+
 static vm_fault_t fmap_native_map_pages(struct vm_fault *vmf,
 					const struct fmap_vm_ops *fvo,
 					struct fmap_range win)
@@ -143,5 +155,7 @@ vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	pmd = pmdp_get_lockless(vmf->pmd);
 	if (unlikely(!fmap_pmd_is_table(pmd)))
 		return fmap_install_first(vmf, fvo, win, pmd);
+	if (static_branch_unlikely(&fmap_triggers_armed))
+		return fmap_install_frozen(vmf, fvo, win);
 	return READ_ONCE(sbi->config.installer)->install(vmf, fvo, win);
 }

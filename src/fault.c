@@ -237,6 +237,7 @@ static enum fmap_step fmap_lock_folio(struct fmap_fault *f)
 		return FMAP_NEXT;
 	}
 	if (flags & FAULT_FLAG_RETRY_NOWAIT) {
+		f->release = f->forced_nowait;
 		fmap_fault_count(f, FMAP_lck_nowait);
 		return fmap_retry(f, FMAP_rty_nowait);
 	}
@@ -507,6 +508,8 @@ vm_fault_t fmap_fault(struct vm_fault *vmf)
 	};
 
 	fmap_count(sbi, FMAP_flt_calls);
+	if (fmap_fault_trigger(&f, FMAP_TRG_nowait))
+		fmap_force_nowait(&f);
 	fmap_count_context(sbi, vmf);
 	if (f.engine->native)
 		return fmap_lower_fault(vmf, fvo, FMAP_flt_native);

@@ -53,6 +53,7 @@ static inline struct fmap_vm_ops *fmap_vm_ops(const struct vm_area_struct *vma)
  * @folio:	the folio at hand, referenced, or NULL
  * @inval_locked: we hold the invalidate_lock of @mapping, shared
  * @release:	release the fault lock on the way out (killed wait, no pin)
+ * @forced_nowait: a trigger forbids waits, not the caller
  * @major:	%VM_FAULT_MAJOR after a miss, else 0
  * @outcome:	which counter says how the call ended
  * @failure:	for a failure, the counter that says why; else flt_calls
@@ -75,6 +76,7 @@ struct fmap_fault {
 	struct folio *folio;
 	bool inval_locked;
 	bool release;
+	bool forced_nowait;
 	vm_fault_t major;
 	enum fmap_counter outcome;
 	enum fmap_counter failure;

@@ -8,7 +8,7 @@
 #include <linux/pagemap.h>
 #include <linux/pgtable.h>
 
-#include "fault.h"
+#include "trigger.h"
 
 /* Folio locks held at once. */
 #define FMAP_BATCH	32
@@ -180,6 +180,8 @@ static enum fmap_counter fmap_insert_page(struct fmap_batch *b,
 
 	if (!folio)
 		return why;
+	if (fmap_trigger(b->sbi, b->vmf->vma->vm_file, FMAP_TRG_insert_late))
+		fmap_hold_up(b->sbi);
 	if (folio_test_large(folio))
 		why = FMAP_ins_large_folio;
 	else

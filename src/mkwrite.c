@@ -13,7 +13,7 @@
  */
 #include <linux/pagemap.h>
 
-#include "fault.h"
+#include "trigger.h"
 
 /*
  * Follows filemap_page_mkwrite() (6.12). vmf->page is referenced, not locked;
@@ -88,6 +88,26 @@ static void fmap_count_refusal(const struct fmap_sb_info *sbi,
 		fmap_count(sbi, FMAP_mkw_truncated);
 }
 
+static vm_fault_t fmap_mkwrite(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+			       bool own)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct page *page = vmf->page;
+	vm_fault_t ret;
+
+	if (fmap_trigger(fvo->sbi, file, FMAP_TRG_pause_mkwrite))
+		fmap_pause();
+	if (fmap_trigger(fvo->sbi, file, FMAP_TRG_mkwrite_oom))
+		return VM_FAULT_OOM;
+	ret = own ? fmap_mkwrite_filemap(vmf) : fvo->lower->page_mkwrite(vmf);
+	if (ret == VM_FAULT_LOCKED &&
+	    fmap_trigger(fvo->sbi, file, FMAP_TRG_mkwrite_unlocked)) {
+		unlock_page(page);
+		ret = 0;
+	}
+	return ret;
+}
+
 /**
  * fmap_page_mkwrite - ->page_mkwrite of a wrapped mapping
  * @vmf:	the fault; vmf->page is the page, referenced and not locked
@@ -115,7 +135,7 @@ vm_fault_t fmap_page_mkwrite(struct vm_fault *vmf)
 	fmap_count(sbi, own ? FMAP_mkw_own : FMAP_mkw_lower);
 	fmap_count_waits(sbi, mapping, page_folio(vmf->page));
 
-	ret = own ? fmap_mkwrite_filemap(vmf) : fvo->lower->page_mkwrite(vmf);
+	ret = fmap_mkwrite(vmf, fvo, own);
 	fmap_count(sbi, fmap_mkwrite_outcome(ret));
 	fmap_count_refusal(sbi, mapping, vmf, ret);
 	if (ret & VM_FAULT_ERROR)

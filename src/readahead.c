@@ -214,6 +214,19 @@ void fmap_async_readahead(struct fmap_fault *f)
 	}
 }
 
+static int fmap_read_triggers(struct fmap_fault *f)
+{
+	if (fmap_fault_trigger(f, FMAP_TRG_refault))
+		folio_set_workingset(f->folio);
+	if (fmap_fault_trigger(f, FMAP_TRG_read_error))
+		return -EIO;
+	if (fmap_fault_trigger(f, FMAP_TRG_read_refused))
+		return -ENOMEM;
+	if (fmap_fault_trigger(f, FMAP_TRG_read_truncated))
+		return AOP_TRUNCATED_PAGE;
+	return 0;
+}
+
 /**
  * fmap_read_folio - read f->folio and wait for it
  * @f:	the fault; invalidate_lock held, f->folio locked and not uptodate
@@ -227,14 +240,16 @@ void fmap_async_readahead(struct fmap_fault *f)
  */
 int fmap_read_folio(struct fmap_fault *f)
 {
-	bool refault = folio_test_workingset(f->folio);
 	unsigned long pflags;
+	bool refault;
 	int err;
 
-	if (fmap_fault_trigger(f, FMAP_TRG_read_error)) {
+	err = fmap_read_triggers(f);
+	if (err) {
 		folio_unlock(f->folio);
-		return -EIO;
+		return err;
 	}
+	refault = folio_test_workingset(f->folio);
 	folio_clear_error(f->folio);
 	if (refault) {
 		fmap_fault_count(f, FMAP_flt_read_workingset);

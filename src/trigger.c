@@ -15,6 +15,7 @@
 #include "trigger.h"
 
 #define FMAP_LOCKED_MS	20
+#define FMAP_HELD_UP_MS	1000
 #define FMAP_PAUSE_MS	100
 #define FMAP_GLOB_PATH	512
 
@@ -47,11 +48,13 @@ struct fmap_armed {
  * struct fmap_triggers - the triggers of a mount
  * @lock:	serialises arming
  * @in_use:	the static key has been raised for this mount
+ * @offs:	how often all were disarmed: what is held up goes on then
  * @armed:	each trigger
  */
 struct fmap_triggers {
 	struct mutex lock;	/* serialises arming */
 	bool in_use;
+	unsigned int offs;
 	struct fmap_armed armed[FMAP_NR_TRIGGERS];
 };
 
@@ -175,6 +178,110 @@ void fmap_pause(void)
 	msleep(FMAP_PAUSE_MS);
 }
 
+static void fmap_around_lock(struct address_space *mapping, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+
+	if (IS_ERR_OR_NULL(folio))
+		return;
+	fmap_hold_folio(folio);
+	folio_put(folio);
+}
+
+static void fmap_around_unmark(struct address_space *mapping, struct fmap_range win)
+{
+	struct folio *folio;
+	unsigned long index;
+
+	for (index = win.first; index <= win.last; index++) {
+		folio = filemap_get_folio(mapping, index);
+		if (IS_ERR_OR_NULL(folio))
+			continue;
+		/* The bit means something else under writeback. */
+		if (!folio_test_writeback(folio))
+			folio_clear_readahead(folio);
+		folio_put(folio);
+	}
+}
+
+/**
+ * fmap_force_nowait - have the fault run as if its caller allowed no wait
+ * @f:	the fault, at its beginning
+ *
+ * The caller does allow it, and expects the fault lock released by a retry: so
+ * the fault releases it at the very end.
+ */
+void fmap_force_nowait(struct fmap_fault *f)
+{
+	if (!(f->vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		return;
+	f->vmf->flags |= FAULT_FLAG_RETRY_NOWAIT;
+	f->forced_nowait = true;
+}
+
+/**
+ * fmap_hold_up - lose time where sleeping is not allowed
+ * @sbi:	the mount
+ *
+ * Returns when the triggers are switched off, or after a second.
+ */
+void fmap_hold_up(const struct fmap_sb_info *sbi)
+{
+	unsigned int offs = READ_ONCE(sbi->triggers->offs), ms;
+
+	for (ms = 0; ms < FMAP_HELD_UP_MS; ms++) {
+		if (READ_ONCE(sbi->triggers->offs) != offs)
+			break;
+		mdelay(1);
+	}
+}
+
+/* Those of the page cache, of the filesystem, and our own. */
+static int fmap_expected_refs(struct folio *folio)
+{
+	return folio_nr_pages(folio) + !!folio->private + 1;
+}
+
+/**
+ * fmap_around_freeze - take all references to the faulting page away
+ * @vmf:	the fault
+ * @sbi:	the mount
+ *
+ * Called from ->map_pages. As before a folio is split or moved, who wants a
+ * reference now does without the folio, or spins: so does a look into the page
+ * cache by filemap_get_folio(). Nothing happens if somebody else has one.
+ *
+ * Return: the folio, for fmap_around_thaw(), or NULL.
+ */
+struct folio *fmap_around_freeze(const struct vm_fault *vmf,
+				 const struct fmap_sb_info *sbi)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct folio *folio;
+
+	if (!fmap_trigger(sbi, file, FMAP_TRG_around_frozen))
+		return NULL;
+	folio = filemap_get_folio(file->f_mapping, vmf->pgoff);
+	if (IS_ERR_OR_NULL(folio))
+		return NULL;
+	if (folio_ref_freeze(folio, fmap_expected_refs(folio)))
+		return folio;
+	folio_put(folio);
+	return NULL;
+}
+
+/**
+ * fmap_around_thaw - give the references back
+ * @frozen:	what fmap_around_freeze() returned
+ */
+void fmap_around_thaw(struct folio *frozen)
+{
+	if (!frozen)
+		return;
+	folio_ref_unfreeze(frozen, fmap_expected_refs(frozen));
+	folio_put(frozen);
+}
+
 /**
  * fmap_around_triggers - what can be made to happen to a fault-around window
  * @vmf:	the fault
@@ -188,27 +295,13 @@ void fmap_around_triggers(const struct vm_fault *vmf,
 {
 	struct file *file = vmf->vma->vm_file;
 	struct address_space *mapping = file->f_mapping;
-	struct folio *folio;
-	unsigned long index;
 
-	if (fmap_trigger(sbi, file, FMAP_TRG_around_locked)) {
-		folio = filemap_get_folio(mapping, vmf->pgoff);
-		if (!IS_ERR_OR_NULL(folio)) {
-			fmap_hold_folio(folio);
-			folio_put(folio);
-		}
-	}
-	if (!fmap_trigger(sbi, file, FMAP_TRG_around_unmark))
-		return;
-	for (index = win.first; index <= win.last; index++) {
-		folio = filemap_get_folio(mapping, index);
-		if (IS_ERR_OR_NULL(folio))
-			continue;
-		/* The bit means something else under writeback. */
-		if (!folio_test_writeback(folio))
-			folio_clear_readahead(folio);
-		folio_put(folio);
-	}
+	if (fmap_trigger(sbi, file, FMAP_TRG_around_late))
+		fmap_hold_up(sbi);
+	if (fmap_trigger(sbi, file, FMAP_TRG_around_locked))
+		fmap_around_lock(mapping, vmf->pgoff);
+	if (fmap_trigger(sbi, file, FMAP_TRG_around_unmark))
+		fmap_around_unmark(mapping, win);
 }
 
 /* Until a grace period has passed, it may still be matched by the old glob. */
@@ -249,6 +342,7 @@ static void fmap_disarm_all(struct fmap_triggers *trg)
 	char *old[FMAP_NR_TRIGGERS];
 	int t;
 
+	WRITE_ONCE(trg->offs, trg->offs + 1);
 	if (!trg->in_use)
 		return;
 	for (t = 0; t < FMAP_NR_TRIGGERS; t++)

@@ -44,7 +44,12 @@ void fmap_hold_folio(struct folio *folio);
 void fmap_evict(struct fmap_fault *f);
 void fmap_lose_data(struct folio *folio);
 void fmap_pause(void);
+void fmap_hold_up(const struct fmap_sb_info *sbi);
+void fmap_force_nowait(struct fmap_fault *f);
 void fmap_around_triggers(const struct vm_fault *vmf,
 			  const struct fmap_sb_info *sbi, struct fmap_range win);
+struct folio *fmap_around_freeze(const struct vm_fault *vmf,
+				 const struct fmap_sb_info *sbi);
+void fmap_around_thaw(struct folio *frozen);
 
 #endif /* _FMAPFS_TRIGGER_H */

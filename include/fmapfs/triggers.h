@@ -24,10 +24,30 @@ FMAP_TRIGGER(create_fail, \
 	"there is no memory for a new folio") \
 FMAP_TRIGGER(read_error, \
 	"the synchronous read of a folio fails with -EIO") \
+FMAP_TRIGGER(read_refused, \
+	"the synchronous read of a folio is refused with -ENOMEM") \
+FMAP_TRIGGER(read_truncated, \
+	"the synchronous read of a folio finds that it has left the file") \
+FMAP_TRIGGER(refault, \
+	"the folio to be read counts as evicted a moment ago") \
+FMAP_TRIGGER(nowait, \
+	"the caller of ->fault forbids any wait") \
 FMAP_TRIGGER(around_locked, \
 	"the faulting page is locked by somebody else for 20 ms when fault-around looks") \
 FMAP_TRIGGER(around_unmark, \
 	"the readahead marker is taken from the pages of a fault-around window") \
+FMAP_TRIGGER(around_frozen, \
+	"nobody gets a reference to the faulting page while fault-around looks") \
+FMAP_TRIGGER(around_late, \
+	"fault-around is held up before it looks, until \"off\" or for a second") \
+FMAP_TRIGGER(insert_late, \
+	"install=insert is held up before it locks a folio, until \"off\" or for a second") \
+FMAP_TRIGGER(mkwrite_oom, \
+	"there is no memory to make a page writable") \
+FMAP_TRIGGER(mkwrite_unlocked, \
+	"->page_mkwrite leaves it to the core to lock the page") \
+FMAP_TRIGGER(pause_mkwrite, \
+	"->page_mkwrite sleeps 100 ms before it does anything") \
 FMAP_TRIGGER(pause_lookup, \
 	"->fault sleeps 100 ms before it looks for the page") \
 FMAP_TRIGGER(pause_dropped, \

@@ -244,6 +244,35 @@ static inline void fmap_counters_since(const struct fmap_counters *before,
 		delta->v[i] -= before->v[i];
 }
 
+/* Arm a trigger of the mount: "NAME COUNT [GLOB]", or "off". */
+static inline void fmap_arm(const char *text)
+{
+	struct fmap_path path = fmap_at(fmap_env("FMAP_DEBUGFS"), "trigger");
+
+	if (fmap_write_file(path.s, text))
+		fmap_die("%s to %s", text, path.s);
+}
+
+/*
+ * Wait, but not for ever, until @name has risen above @before by @n. True if it
+ * has.
+ */
+static inline bool fmap_wait_for(const char *name, const struct fmap_counters *before,
+				 long long n)
+{
+	int i = fmap_counter_index(name), tries;
+	struct fmap_counters now;
+
+	for (tries = 0; tries < 3000; tries++) {
+		fmap_read_counters(&now);
+		if (now.v[i] - before->v[i] >= n)
+			return true;
+		usleep(1000);
+	}
+	printf("# %s did not rise\n", name);
+	return false;
+}
+
 /* EXPECT_COUNT(3, delta, flt_calls): a message that names the counter */
 #define EXPECT_COUNT(expected, c, name) \
 	EXPECT_EQ((long long)(expected), (c).name)

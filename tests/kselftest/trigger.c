@@ -43,14 +43,6 @@ FIXTURE_VARIANT_ADD(trigger, hold) {
 	.engine = "engine=hold",
 };
 
-static void arm(const char *text)
-{
-	struct fmap_path path = fmap_at(fmap_env("FMAP_DEBUGFS"), "trigger");
-
-	if (fmap_write_file(path.s, text))
-		fmap_die("%s to %s", text, path.s);
-}
-
 FIXTURE_SETUP(trigger)
 {
 	int fd;
@@ -72,7 +64,7 @@ FIXTURE_SETUP(trigger)
 
 FIXTURE_TEARDOWN(trigger)
 {
-	arm("off");
+	fmap_arm("off");
 	munmap(self->map, FILE_PAGES * fmap_page());
 	unlink(self->path.s);
 	fmap_remount("engine=pin,install=handover");
@@ -94,7 +86,7 @@ TEST_F(trigger, miss)
 {
 	long long majors = fmap_vmstat("pgmajfault");
 
-	arm("miss 1 /trigger.data");
+	fmap_arm("miss 1 /trigger.data");
 	EXPECT_EQ(0, STORE());
 	EXPECT_EQ(1, fmap_vmstat("pgmajfault") - majors);
 	EXPECT_COUNT(1, self->d, trg_fired);
@@ -110,7 +102,7 @@ TEST_F(trigger, miss)
 /* Armed for another file. */
 TEST_F(trigger, other_file)
 {
-	arm("miss 1 /other*");
+	fmap_arm("miss 1 /other*");
 	EXPECT_EQ(0, STORE());
 	EXPECT_COUNT(0, self->d, trg_fired);
 	EXPECT_COUNT(0, self->d, flt_miss);
@@ -119,7 +111,7 @@ TEST_F(trigger, other_file)
 
 TEST_F(trigger, truncated)
 {
-	arm("truncated 1");
+	fmap_arm("truncated 1");
 	EXPECT_EQ(0, STORE());
 	EXPECT_COUNT(1, self->d, flt_truncated);
 	EXPECT_COUNT(1, self->d, flt_created);
@@ -131,7 +123,7 @@ TEST_F(trigger, truncated)
 
 TEST_F(trigger, uptodate_lost)
 {
-	arm("uptodate_lost 1");
+	fmap_arm("uptodate_lost 1");
 	EXPECT_EQ(0, STORE());
 	EXPECT_COUNT(1, self->d, flt_uptodate_lost);
 	EXPECT_COUNT(1, self->d, flt_read_sync);
@@ -141,7 +133,7 @@ TEST_F(trigger, uptodate_lost)
 
 TEST_F(trigger, lock_taken)
 {
-	arm("lock_taken 1");
+	fmap_arm("lock_taken 1");
 	EXPECT_EQ(0, STORE());
 	EXPECT_COUNT(variant->waits, self->d, drop_for_folio_lock);
 	EXPECT_COUNT(variant->waits && variant->locks, self->d, lck_wait_dropped);
@@ -159,8 +151,8 @@ TEST_F(trigger, lock_taken)
 TEST_F(trigger, create_fail)
 {
 	madvise(self->map, FILE_PAGES * fmap_page(), MADV_RANDOM);
-	arm("miss 1");
-	arm("create_fail 1");
+	fmap_arm("miss 1");
+	fmap_arm("create_fail 1");
 	EXPECT_EQ(0, STORE());
 	EXPECT_COUNT(1, self->d, flt_create_fail);
 	EXPECT_COUNT(1, self->d, flt_oom);
@@ -172,9 +164,9 @@ TEST_F(trigger, create_fail_dropped)
 {
 	if (!variant->locks)
 		SKIP(return, "this engine does not hold the folio it waited for");
-	arm("truncated 1");
-	arm("lock_taken 1");
-	arm("create_fail 1");
+	fmap_arm("truncated 1");
+	fmap_arm("lock_taken 1");
+	fmap_arm("create_fail 1");
 	EXPECT_EQ(0, STORE());
 	EXPECT_COUNT(1, self->d, flt_truncated);
 	EXPECT_COUNT(1, self->d, rty_create);
@@ -186,8 +178,8 @@ TEST_F(trigger, create_fail_dropped)
 TEST_F(trigger, read_error_once)
 {
 	madvise(self->map, FILE_PAGES * fmap_page(), MADV_RANDOM);
-	arm("miss 1");
-	arm("read_error 1");
+	fmap_arm("miss 1");
+	fmap_arm("read_error 1");
 	EXPECT_EQ(variant->drops ? 0 : SIGBUS, STORE());
 	EXPECT_COUNT(variant->drops, self->d, rty_read_err);
 	EXPECT_COUNT(variant->drops, self->d, flt_hit_not_uptodate);
@@ -221,8 +213,8 @@ TEST_F(trigger, read_error_twice)
 	int err;
 
 	madvise(self->map, FILE_PAGES * fmap_page(), MADV_RANDOM);
-	arm("miss 1");
-	arm("read_error 2");
+	fmap_arm("miss 1");
+	fmap_arm("read_error 2");
 	EXPECT_EQ(SIGBUS, STORE());
 	EXPECT_COUNT(1, self->d, flt_sigbus_io);
 	EXPECT_COUNT(1, self->d, err_read_eio);
@@ -234,6 +226,71 @@ TEST_F(trigger, read_error_twice)
 	EXPECT_EQ(AT, (int)page);
 	EXPECT_EQ((long long)(FILE_PAGES * fmap_page()), size);
 	EXPECT_EQ(0, strcmp(path, self->path.s));
+}
+
+/* Refused by the filesystem, at the second pass as well. */
+TEST_F(trigger, read_refused)
+{
+	char comm[16], reason[64], path[256];
+	unsigned long page;
+	long long size;
+	int err;
+
+	madvise(self->map, FILE_PAGES * fmap_page(), MADV_RANDOM);
+	fmap_arm("miss 1");
+	fmap_arm("read_refused 2");
+	EXPECT_EQ(SIGBUS, STORE());
+	EXPECT_COUNT(1, self->d, err_read_folio);
+	EXPECT_COUNT(variant->drops, self->d, rty_read_err);
+	ASSERT_EQ(6, last_failure(comm, reason, &err, &page, &size, path));
+	EXPECT_EQ(0, strcmp(reason, "err_read_folio"));
+	EXPECT_EQ(-ENOMEM, err);
+}
+
+/* The read finds the folio gone: it is looked up again, by this pass if it can. */
+TEST_F(trigger, read_truncated)
+{
+	madvise(self->map, FILE_PAGES * fmap_page(), MADV_RANDOM);
+	fmap_arm("miss 1");
+	fmap_arm("read_truncated 2");
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(3, self->d, trg_fired);
+	EXPECT_COUNT(variant->drops, self->d, rty_read_err);
+	EXPECT_COUNT(2 - variant->drops, self->d, flt_read_aop_truncated);
+	EXPECT_COUNT(1, self->d, flt_read_ok_again);
+	EXPECT_DATA();
+}
+
+TEST_F(trigger, refault)
+{
+	madvise(self->map, FILE_PAGES * fmap_page(), MADV_RANDOM);
+	fmap_arm("miss 1");
+	fmap_arm("refault 1");
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(1, self->d, flt_read_workingset);
+	EXPECT_DATA();
+}
+
+/* The second pass misses again, and may not drop the fault lock any more. */
+TEST_F(trigger, miss_twice)
+{
+	fmap_arm("miss 2");
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(variant->drops ? 2 : 1, self->d, flt_miss);
+	EXPECT_COUNT(variant->drops, self->d, drop_refused);
+	EXPECT_DATA();
+}
+
+/* As get_user_pages() for KVM: no wait, and the fault lock stays. */
+TEST_F(trigger, nowait)
+{
+	fmap_arm("nowait 1");
+	fmap_arm("lock_taken 1");
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(1, self->d, ctx_retry_nowait);
+	EXPECT_COUNT(1, self->d, lck_nowait);
+	EXPECT_COUNT(1, self->d, rty_nowait);
+	EXPECT_DATA();
 }
 
 static double seconds(void)
@@ -248,8 +305,8 @@ TEST_F(trigger, pauses)
 {
 	double from = seconds();
 
-	arm("pause_lookup 1");
-	arm("pause_locked 1");
+	fmap_arm("pause_lookup 1");
+	fmap_arm("pause_locked 1");
 	EXPECT_EQ(0, STORE());
 	EXPECT_LE(0.19, seconds() - from);
 	EXPECT_COUNT(2, self->d, trg_fired);
@@ -262,13 +319,73 @@ TEST_F(trigger, around_locked)
 {
 	if (fmap_fault_around_pages() < 2)
 		SKIP(return, "fault_around_bytes is one page");
-	arm("around_locked 1");
+	fmap_arm("around_locked 1");
 	EXPECT_DATA();
 	fmap_counters_since(&self->before, &self->d);
 	EXPECT_COUNT(1, self->d, fa_skip_locked);
 	EXPECT_LE(1, self->d.fa_missed_target);
 	EXPECT_COUNT(1, self->d, lck_wait_dropped + self->d.lck_wait_held +
 		     self->d.lck_retry_unlocked);
+}
+
+/*
+ * A page that nobody gets a reference to is left alone. Who has just put it in
+ * the cache may still have one of his own: then another page is tried.
+ */
+TEST_F(trigger, around_frozen)
+{
+	size_t page = fmap_page(), at;
+
+	if (fmap_fault_around_pages() < FILE_PAGES)
+		SKIP(return, "fault_around_bytes is less than the file");
+	/* There is a page table afterwards. */
+	EXPECT_EQ(0, STORE());
+	for (at = 0; at < FILE_PAGES && !self->d.fa_skip_tryget; at++) {
+		madvise(self->map, FILE_PAGES * page, MADV_DONTNEED);
+		fmap_arm("around_frozen 1");
+		EXPECT_EQ(fmap_word(at * page), *(uint64_t *)(self->map + at * page));
+		fmap_counters_since(&self->before, &self->d);
+	}
+	EXPECT_COUNT(1, self->d, fa_skip_tryget);
+	EXPECT_COUNT(1, self->d, fa_missed_target);
+}
+
+static void *shared_mapping(const FIXTURE_DATA(trigger) *self)
+{
+	int fd = open(self->path.s, O_RDWR);
+	void *p = mmap(NULL, FILE_PAGES * fmap_page(), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       fd, 0);
+
+	if (fd < 0 || p == MAP_FAILED)
+		fmap_die("%s", self->path.s);
+	close(fd);
+	return p;
+}
+
+TEST_F(trigger, mkwrite_oom)
+{
+	volatile uint64_t *map = shared_mapping(self);
+
+	fmap_arm("mkwrite_oom 1");
+	*map = 1;
+	fmap_counters_since(&self->before, &self->d);
+	EXPECT_COUNT(1, self->d, mkw_oom);
+	EXPECT_COUNT(2, self->d, mkw_calls);
+	EXPECT_EQ(1, (int)*map);
+	munmap((void *)map, FILE_PAGES * fmap_page());
+}
+
+TEST_F(trigger, mkwrite_unlocked)
+{
+	volatile uint64_t *map = shared_mapping(self);
+
+	fmap_arm("mkwrite_unlocked 1");
+	*map = 1;
+	fmap_counters_since(&self->before, &self->d);
+	EXPECT_COUNT(1, self->d, mkw_unlocked_ok);
+	EXPECT_COUNT(1, self->d, mkw_calls);
+	EXPECT_EQ(1, (int)*map);
+	munmap((void *)map, FILE_PAGES * fmap_page());
 }
 
 TEST_F(trigger, refuses_nonsense)

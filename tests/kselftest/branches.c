@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Branches that no other test runs: by what makes them run in life, or by
+ * another thread at the right moment. A trigger holds a fault up for as long as
+ * the other thread needs.
+ */
+#include <linux/falloc.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "mapping.h"
+
+#define FILE_PAGES	64
+#define NAME		"branches.data"
+
+FIXTURE(branches) {
+	struct fmap_path mnt;
+	struct fmap_path lower;
+	struct fmap_counters before;
+	struct fmap_counters d;
+	size_t page, len;
+	int fd;
+	unsigned char *map;
+};
+
+FIXTURE_SETUP(branches)
+{
+	fmap_remount_defaults();
+	probe_init();
+	self->page = fmap_page();
+	self->len = FILE_PAGES * self->page;
+	self->mnt = fmap_at(fmap_mnt(), NAME);
+	self->lower = fmap_at(fmap_lower(), NAME);
+	close(make_file(self->lower.s, self->len, 1));
+	ASSERT_EQ(0, fmap_evict(self->lower.s));
+	self->fd = open(self->mnt.s, O_RDWR);
+	ASSERT_LE(0, self->fd);
+	self->map = map_file(self->fd, self->len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	fmap_read_counters(&self->before);
+}
+
+FIXTURE_TEARDOWN(branches)
+{
+	fmap_arm("off");
+	munmap(self->map, self->len);
+	close(self->fd);
+	unlink(self->lower.s);
+	fmap_remount_defaults();
+}
+
+#define COUNT()	fmap_counters_since(&self->before, &self->d)
+
+static unsigned char *shared(const FIXTURE_DATA(branches) *self)
+{
+	return map_file(self->fd, self->len, PROT_READ | PROT_WRITE, MAP_SHARED);
+}
+
+/* --- who asks --------------------------------------------------------------- */
+
+/* The first instruction is fetched from a page that is on the disk. */
+TEST_F(branches, instruction)
+{
+	static const unsigned char ret = 0xc3;
+	unsigned char *code;
+
+	ASSERT_EQ(1, pwrite(self->fd, &ret, 1, 0));
+	ASSERT_EQ(0, fmap_evict(self->lower.s));
+	code = map_file(self->fd, self->len, PROT_READ | PROT_EXEC, MAP_PRIVATE);
+	((void (*)(void))code)();
+	COUNT();
+	EXPECT_LE(1, self->d.ctx_instruction);
+	EXPECT_LE(1, self->d.ctx_exec);
+	munmap(code, self->len);
+}
+
+/* A futex operation that faults its word in allows no retry, and no signal. */
+static long wake_op(volatile unsigned char *word)
+{
+	static uint32_t first;
+
+	return syscall(SYS_futex, &first, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, 1, word,
+		       FUTEX_OP(FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 0));
+}
+
+TEST_F(branches, no_retry)
+{
+	unsigned char *map = shared(self);
+
+	ASSERT_LE(0, wake_op(map));
+	COUNT();
+	EXPECT_COUNT(1, self->d, ctx_no_retry);
+	EXPECT_COUNT(1, self->d, flt_done_major + self->d.flt_delegated);
+	EXPECT_EQ(7, map[0]);
+	munmap(map, self->len);
+}
+
+TEST_F(branches, unkillable_wait)
+{
+	unsigned char *map = shared(self);
+
+	fmap_warm(self->lower.s);
+	fmap_arm("lock_taken 1");
+	ASSERT_LE(0, wake_op(map));
+	COUNT();
+	EXPECT_COUNT(1, self->d, lck_wait_unkillable);
+	EXPECT_COUNT(1, self->d, lck_wait_held);
+	EXPECT_COUNT(1, self->d, drop_refused);
+	munmap(map, self->len);
+}
+
+/*
+ * A read goes past fault-around where the core is told to map one page. No
+ * counter of its own: what is not called cannot count. The difference says it.
+ */
+static long long bypassed(const struct fmap_counters *d)
+{
+	return d->ctx_read - (d->fa_calls - d->fa_hit_target - d->fa_native_hit);
+}
+
+TEST_F(branches, bypassed)
+{
+	const char *knob = "/sys/kernel/debug/fault_around_bytes";
+	long long bytes = fmap_read_number(knob);
+	char text[32];
+	size_t i;
+
+	fmap_warm(self->lower.s);
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(pattern(1, i * self->page), self->map[i * self->page]);
+	COUNT();
+	EXPECT_EQ(bytes > (long long)self->page ? 0 : 8, bypassed(&self->d));
+
+	snprintf(text, sizeof(text), "%zu", self->page);
+	ASSERT_EQ(0, fmap_write_file(knob, text));
+	fmap_read_counters(&self->before);
+	for (i = 32; i < 40; i++)
+		(void)*(volatile unsigned char *)(self->map + i * self->page);
+	COUNT();
+	snprintf(text, sizeof(text), "%lld", bytes);
+	ASSERT_EQ(0, fmap_write_file(knob, text));
+	EXPECT_COUNT(0, self->d, fa_calls);
+	EXPECT_EQ(8, bypassed(&self->d));
+}
+
+/* --- the lower's own handler -------------------------------------------------- */
+
+TEST_F(branches, huge_page_advice)
+{
+	if (madvise(self->map, self->len, MADV_HUGEPAGE))
+		SKIP(return, "no MADV_HUGEPAGE");
+	EXPECT_EQ(pattern(1, 0), self->map[0]);
+	COUNT();
+	EXPECT_LE(1, self->d.dlg_hugepage);
+}
+
+TEST_F(branches, locked_memory)
+{
+	ASSERT_EQ(0, mlock2(self->map, self->len, MLOCK_ONFAULT));
+	EXPECT_EQ(pattern(1, 0), self->map[0]);
+	COUNT();
+	EXPECT_LE(1, self->d.dlg_mlocked);
+}
+
+/* Each way that the lower's own ->fault ends, seen from outside. */
+TEST_F(branches, native)
+{
+	unsigned char *map = shared(self);
+
+	fmap_remount("engine=native");
+	fmap_read_counters(&self->before);
+	EXPECT_LE(0, wake_op(map));
+	EXPECT_EQ(pattern(1, 40 * self->page), self->map[40 * self->page]);
+	/* Read around the other, not mapped around it. */
+	self->map[55 * self->page] = 1;
+	ASSERT_EQ(0, ftruncate(self->fd, self->page));
+	EXPECT_EQ(-SIGBUS, probe_read(self->map + 60 * self->page));
+	COUNT();
+	EXPECT_COUNT(1, self->d, low_locked_major);
+	EXPECT_LE(1, self->d.low_retry);
+	EXPECT_LE(1, self->d.low_locked_minor);
+	EXPECT_COUNT(1, self->d, low_sigbus);
+	munmap(map, self->len);
+}
+
+/* --- readahead ----------------------------------------------------------------- */
+
+static void set_readahead(long long kib)
+{
+	char path[128], text[32];
+	struct stat st;
+
+	if (stat(fmap_lower(), &st))
+		fmap_die("%s", fmap_lower());
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb",
+		 major(st.st_dev), minor(st.st_dev));
+	snprintf(text, sizeof(text), "%lld", kib);
+	if (fmap_write_file(path, text))
+		fmap_die("%s", path);
+}
+
+static long long get_readahead(void)
+{
+	struct stat st;
+
+	if (stat(fmap_lower(), &st))
+		fmap_die("%s", fmap_lower());
+	return fmap_read_number(fmap_at("/sys/class/bdi", "%u:%u/read_ahead_kb",
+					major(st.st_dev), minor(st.st_dev)).s);
+}
+
+/* A miss and a hit of a file whose readahead is switched off. */
+static void miss_and_hit(const char *path, size_t page)
+{
+	int fd = open(path, O_RDWR);
+	unsigned char *map = map_file(fd, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+
+	map[0] = 1;
+	madvise(map, page, MADV_DONTNEED);
+	map[0] = 1;
+	munmap(map, 2 * page);
+	close(fd);
+}
+
+TEST_F(branches, readahead_is_off)
+{
+	long long kib = get_readahead();
+
+	set_readahead(0);
+	miss_and_hit(self->mnt.s, self->page);
+	set_readahead(kib);
+	COUNT();
+	EXPECT_COUNT(1, self->d, sra_skip_disabled);
+	EXPECT_LE(1, self->d.ara_skip_disabled);
+
+	ASSERT_EQ(0, fmap_evict(self->lower.s));
+	fmap_remount("readahead=off");
+	miss_and_hit(self->mnt.s, self->page);
+	COUNT();
+	EXPECT_COUNT(1, self->d, sra_skip_policy);
+	EXPECT_LE(1, self->d.ara_skip_policy);
+}
+
+/* Each store misses, and none hits: up to a thousand are remembered. */
+TEST_F(branches, misses_are_counted_to_a_thousand)
+{
+	size_t around = 64, n, at = 0;
+
+	if (fmap_large_folios())
+		SKIP(return, "the lower's own handler runs for these");
+	munmap(self->map, self->len);
+	self->len = (110 * around + 1000) * self->page;
+	ASSERT_EQ(0, ftruncate(self->fd, self->len));
+	self->map = map_file(self->fd, self->len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	for (n = 0; n < 1010; n++) {
+		self->map[at] = 1;
+		at += (n < 105 ? around : 1) * self->page;
+	}
+	COUNT();
+	EXPECT_COUNT(1010, self->d, flt_miss);
+	EXPECT_COUNT(1000, self->d, sra_miss_inc);
+	EXPECT_COUNT(10, self->d, sra_miss_saturated);
+}
+
+/* --- what was evicted a moment ago ---------------------------------------------- */
+
+static bool write_text(const char *dir, const char *file, const char *text)
+{
+	return !fmap_write_file(fmap_at(dir, "%s", file).s, text);
+}
+
+/* Reclaim all that this process's group has, until the file is gone. */
+static bool reclaim(const char *group, const char *path)
+{
+	int i;
+
+	for (i = 0; i < 50 && fmap_resident(path); i++)
+		write_text(group, "memory.reclaim", "16M");
+	return !fmap_resident(path);
+}
+
+/* Reclaim leaves a note of what it took, other than fadvise. */
+TEST_F(branches, evicted_by_reclaim)
+{
+	const char *root = "/sys/fs/cgroup", *group = "/sys/fs/cgroup/fmapfs-branches";
+	char pid[32];
+	bool gone;
+	size_t i;
+
+	write_text(root, "cgroup.subtree_control", "+memory");
+	mkdir(group, 0755);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (!write_text(group, "cgroup.procs", pid)) {
+		rmdir(group);
+		SKIP(return, "no memory cgroup");
+	}
+	/* Read more than once, the pages belong to the working set. */
+	fmap_warm(self->lower.s);
+	fmap_warm(self->lower.s);
+	fmap_warm(self->lower.s);
+	gone = reclaim(group, self->lower.s);
+	madvise(self->map, self->len, MADV_RANDOM);
+	for (i = 0; i < FILE_PAGES; i++)
+		EXPECT_EQ(pattern(1, i * self->page), self->map[i * self->page]);
+	COUNT();
+	write_text(root, "cgroup.procs", pid);
+	rmdir(group);
+	if (!gone)
+		SKIP(return, "memory.reclaim left some of it");
+	EXPECT_LT(0, self->d.fa_skip_shadow);
+	/* Which pages were active when they went is the kernel's choice. */
+	TH_LOG("flt_read_workingset %lld", self->d.flt_read_workingset);
+}
+
+/* --- two at once ------------------------------------------------------------------ */
+
+static bool two_processors(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN) > 1;
+}
+
+struct touch {
+	unsigned char *at;
+	bool store;
+	int got;
+};
+
+static void *touch(void *arg)
+{
+	struct touch *t = arg;
+
+	t->got = t->store ? probe_write(t->at, 1) : probe_read(t->at);
+	return NULL;
+}
+
+struct punched {
+	int fd;
+	size_t at;
+	size_t len;
+};
+
+static void *punch(void *arg)
+{
+	const struct punched *p = arg;
+
+	if (fallocate(p->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, p->at, p->len))
+		printf("# punching a hole: %s\n", strerror(errno));
+	return NULL;
+}
+
+/*
+ * A hole is being punched: it has the invalidate_lock, and waits for a page that
+ * a fault has locked. A miss of another page then waits for the hole.
+ */
+TEST_F(branches, miss_while_a_hole_is_punched)
+{
+	struct touch locker = { .store = true };
+	struct punched p = { .fd = self->fd, .len = self->page };
+	unsigned int tries;
+
+	if (lower_is("vfat"))
+		SKIP(return, "no holes");
+	madvise(self->map, self->len, MADV_RANDOM);
+	/* Time may be lost elsewhere; then it is tried with other pages. */
+	for (tries = 0; tries < 5 && !self->d.flt_inval_lock_contended; tries++) {
+		unsigned char *other = self->map + (20 + tries) * self->page;
+		pthread_t locking, punching;
+
+		locker.at = self->map + tries * self->page;
+		p.at = tries * self->page;
+		(void)*(volatile unsigned char *)locker.at;
+		madvise(locker.at, self->page, MADV_DONTNEED);
+		fmap_read_counters(&self->before);
+		fmap_arm("pause_locked 1");
+		pthread_create(&locking, NULL, touch, &locker);
+		ASSERT_TRUE(fmap_wait_for("trg_fired", &self->before, 1));
+		pthread_create(&punching, NULL, punch, &p);
+		usleep(20000);
+		other[0] = 1;
+		pthread_join(locking, NULL);
+		pthread_join(punching, NULL);
+		COUNT();
+		EXPECT_EQ(pattern(1, other + 1 - self->map), other[1]);
+	}
+	EXPECT_LE(1, self->d.flt_inval_lock_contended);
+}
+
+/* The page is cut off between the fault and the permission to write to it. */
+TEST_F(branches, truncated_before_mkwrite)
+{
+	struct touch writer = { .at = shared(self) + 20 * self->page, .store = true };
+	pthread_t thread;
+
+	fmap_warm(self->lower.s);
+	fmap_arm("pause_mkwrite 1");
+	pthread_create(&thread, NULL, touch, &writer);
+	ASSERT_TRUE(fmap_wait_for("trg_fired", &self->before, 1));
+	ASSERT_EQ(0, ftruncate(self->fd, self->page));
+	pthread_join(thread, NULL);
+	COUNT();
+	EXPECT_EQ(-SIGBUS, writer.got);
+	/* The lower filesystem says either. */
+	EXPECT_COUNT(1, self->d, mkw_nopage + self->d.mkw_sigbus);
+	EXPECT_COUNT(self->d.mkw_nopage, self->d, mkw_truncated);
+	EXPECT_COUNT(1, self->d, mkw_eof);
+	munmap(writer.at - 20 * self->page, self->len);
+}
+
+/* --- two at once: install=insert --------------------------------------------------- */
+
+/*
+ * A load whose window is held up after the first look at its first page. There
+ * is a page table: a store has made it.
+ */
+static pthread_t late_insert(FIXTURE_DATA(branches) *self, struct touch *loader)
+{
+	pthread_t thread;
+
+	fmap_remount("install=insert");
+	fmap_warm(self->lower.s);
+	munmap(self->map, self->len);
+	self->map = fmap_map_at_slot(self->fd, 0, self->len, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE, 0);
+	self->map[60 * self->page] = 1;
+	fmap_read_counters(&self->before);
+	loader->at = self->map;
+	fmap_arm("insert_late 1");
+	pthread_create(&thread, NULL, touch, loader);
+	fmap_wait_for("trg_fired", &self->before, 1);
+	return thread;
+}
+
+#define SKIP_UNLESS_INSERTED() do { \
+	if (!two_processors()) \
+		SKIP(return, "one processor"); \
+	if (fmap_large_folios()) \
+		SKIP(return, "large folios are handed over"); \
+	if (fmap_fault_around_pages() < 2) \
+		SKIP(return, "fault_around_bytes is one page"); \
+} while (0)
+
+TEST_F(branches, insert_loses_the_lock)
+{
+	struct touch loader = { }, locker = { .store = true };
+	unsigned char *other;
+	pthread_t loading, locking;
+
+	SKIP_UNLESS_INSERTED();
+	other = map_file(self->fd, self->len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	locker.at = other;
+	loading = late_insert(self, &loader);
+	/* Locked until the load has gone on, and been mapped. */
+	fmap_arm("pause_locked 1");
+	pthread_create(&locking, NULL, touch, &locker);
+	fmap_wait_for("trg_fired", &self->before, 2);
+	fmap_arm("off");
+	pthread_join(loading, NULL);
+	pthread_join(locking, NULL);
+	COUNT();
+	EXPECT_COUNT(1, self->d, fa_skip_trylock);
+	EXPECT_EQ(pattern(1, 0), loader.got);
+	munmap(other, self->len);
+}
+
+TEST_F(branches, insert_finds_it_truncated)
+{
+	struct touch loader = { };
+	pthread_t loading;
+
+	SKIP_UNLESS_INSERTED();
+	loading = late_insert(self, &loader);
+	ASSERT_EQ(0, ftruncate(self->fd, 0));
+	fmap_arm("off");
+	pthread_join(loading, NULL);
+	COUNT();
+	EXPECT_COUNT(1, self->d, fa_skip_truncated);
+	EXPECT_EQ(-SIGBUS, loader.got);
+}
+
+/* The other thread makes the page lose its data, and cannot read it again. */
+TEST_F(branches, insert_finds_it_without_data)
+{
+	struct touch loader = { };
+	unsigned char *other;
+	pthread_t loading;
+
+	SKIP_UNLESS_INSERTED();
+	other = map_file(self->fd, self->len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	loading = late_insert(self, &loader);
+	fmap_arm("uptodate_lost 1");
+	fmap_arm("read_error 2");
+	EXPECT_EQ(-SIGBUS, probe_write(other, 1));
+	fmap_arm("off");
+	pthread_join(loading, NULL);
+	COUNT();
+	EXPECT_COUNT(1, self->d, fa_skip_not_uptodate_locked);
+	EXPECT_EQ(pattern(1, 0), loader.got);
+	munmap(other, self->len);
+}
+
+/* Another thread's fault is there first. */
+TEST_F(branches, insert_finds_it_mapped)
+{
+	struct touch loader = { };
+	pthread_t loading;
+
+	SKIP_UNLESS_INSERTED();
+	loading = late_insert(self, &loader);
+	self->map[self->page] = 1;
+	fmap_arm("off");
+	pthread_join(loading, NULL);
+	COUNT();
+	EXPECT_LE(1, self->d.fa_skip_pte_present);
+	EXPECT_EQ(pattern(1, 0), loader.got);
+}
+
+/* --- odds and ends -------------------------------------------------------------------- */
+
+/*
+ * 6.12 maps no file whose only page is its last one into a range without a page
+ * table: see fmap_model.h.
+ */
+TEST_F(branches, only_page)
+{
+	if (fmap_large_folios() || fmap_fault_around_pages() < 2)
+		SKIP(return, "no such case");
+	munmap(self->map, self->len);
+	ASSERT_EQ(0, ftruncate(self->fd, self->page));
+	fmap_warm(self->lower.s);
+	self->map = fmap_map_at_slot(self->fd, 0, self->len, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE, 0);
+	EXPECT_EQ(pattern(1, 0), self->map[0]);
+	COUNT();
+	EXPECT_COUNT(fmap_kernel() >= 612, self->d, fa_lost);
+	EXPECT_COUNT(fmap_kernel() >= 612, self->d, fa_pmd_still_none);
+}
+
+/*
+ * A huge page of the file that could not be split when the file was cut in its
+ * middle, because somebody has a reference to it, must not be mapped as one.
+ */
+TEST_F(branches, huge_page_across_the_end)
+{
+	size_t table = fmap_table_bytes();
+	struct iovec iov;
+	int p[2];
+
+	if (!lower_is("xfs"))
+		SKIP(return, "no folios of that size");
+	munmap(self->map, self->len);
+	close(make_file(self->lower.s, 2 * table, 1));
+	ASSERT_EQ(0, fmap_evict(self->lower.s));
+	self->len = 2 * table;
+	self->map = fmap_map_at_slot(self->fd, 0, self->len, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE, 0);
+	ASSERT_EQ(0, madvise(self->map, self->len, MADV_HUGEPAGE));
+	EXPECT_EQ(pattern(1, 0), self->map[0]);
+	COUNT();
+	EXPECT_LE(1, self->d.dlg_hugepage);
+	if (!self->d.fa_pmd_mapped)
+		TH_LOG("the page was not mapped as a huge one");
+	ASSERT_EQ(0, pipe(p));
+	iov = (struct iovec) { self->map, self->page };
+	ASSERT_EQ((ssize_t)self->page, vmsplice(p[1], &iov, 1, 0));
+	ASSERT_EQ(0, ftruncate(self->fd, table / 2));
+	munmap(self->map, self->len);
+	self->map = fmap_map_at_slot(self->fd, 0, self->len, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE, 0);
+	EXPECT_EQ(pattern(1, 0), self->map[0]);
+	COUNT();
+	if (fmap_kernel() >= 612)
+		EXPECT_LE(1, self->d.fa_pmd_denied_eof);
+	close(p[0]);
+	close(p[1]);
+}
+
+FMAP_TEST_MAIN_UNLESS(lower_is("tmpfs") ? "the lower's own ->fault runs" : NULL)
