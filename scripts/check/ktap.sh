@@ -5,6 +5,8 @@
 # plan comes last.
 
 ktap_number=0
+ktap_failed=0
+ktap_show=
 
 # check NAME COMMAND...: ok if COMMAND succeeds; what it says is shown when it
 # fails. Exit status 4 means skipped, and the last line says why.
@@ -14,6 +16,8 @@ check() {
 	ktap_number=$((ktap_number + 1))
 	ktap_code=0
 	ktap_said=$("$@" 2>&1) || ktap_code=$?
+	[ -z "$ktap_show" ] || [ "$ktap_code" != 0 ] ||
+		printf '%s\n' "$ktap_said" | sed 's/^/# /'
 	case $ktap_code in
 	0) echo "ok $ktap_number $ktap_name" ;;
 	4) echo "ok $ktap_number $ktap_name # SKIP" \
@@ -21,8 +25,16 @@ check() {
 	*)
 		printf '%s\n' "$ktap_said" | sed 's/^/# /'
 		echo "not ok $ktap_number $ktap_name"
+		ktap_failed=$((ktap_failed + 1))
 		;;
 	esac
+}
+
+# show NAME COMMAND...: the same, and what it says is always shown.
+show() {
+	ktap_show=1
+	check "$@"
+	ktap_show=
 }
 
 skip() {
