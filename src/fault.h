@@ -84,16 +84,25 @@ struct fmap_fault {
 	vm_fault_t ret;
 };
 
+/* scripts/bench/counting builds one module without, to see what it costs. */
+#ifdef FMAP_NO_COUNT
+#define FMAP_COUNTS	false
+#else
+#define FMAP_COUNTS	true
+#endif
+
 /* Count one event on the mount. Any context. */
 static inline void fmap_count(const struct fmap_sb_info *sbi, enum fmap_counter c)
 {
-	this_cpu_inc(sbi->stats->v[c]);
+	if (FMAP_COUNTS)
+		this_cpu_inc(sbi->stats->v[c]);
 }
 
 static inline void fmap_count_add(const struct fmap_sb_info *sbi,
 				  enum fmap_counter c, unsigned long n)
 {
-	this_cpu_add(sbi->stats->v[c], n);
+	if (FMAP_COUNTS)
+		this_cpu_add(sbi->stats->v[c], n);
 }
 
 /* Legal as long as @f has the fault lock or its pin: either keeps the mount. */

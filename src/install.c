@@ -106,6 +106,8 @@ vm_fault_t fmap_handover(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 	unsigned long before;
 	vm_fault_t ret;
 
+	if (!FMAP_COUNTS)
+		return fvo->lower->map_pages(vmf, win.first, win.last);
 	if (unlikely(nr > BITS_PER_LONG)) {
 		ret = fmap_hand_over_range(vmf, fvo, win, &sum);
 	} else {
