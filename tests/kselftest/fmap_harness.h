@@ -7,6 +7,7 @@
  *	FIXTURE_SETUP(f) { self->fd = open(...); ASSERT_LE(0, self->fd); }
  *	FIXTURE_TEARDOWN(f) { close(self->fd); }
  *	TEST_F(f, name) { EXPECT_EQ(1, x) { TH_LOG("only if it failed"); } }
+ *	TEST_F_TIMEOUT(f, slow, 900) { ... }
  *	TEST(plain) { SKIP(return, "why"); }
  *	TEST_HARNESS_MAIN
  *
@@ -148,11 +149,11 @@ static inline bool __bail(bool fatal)
 #define ASSERT_TRUE(s)	__EXPECT(0, "0", !!(s), #s, !=, true)
 #define ASSERT_FALSE(s)	__EXPECT(0, "0", !!(s), #s, ==, true)
 
-#define __TEST(_name, _id, _fixture) \
+#define __TEST(_name, _id, _fixture, _timeout) \
 	static void _id##_run(struct __test_metadata *_metadata, const void *__variant); \
 	static struct __test_metadata _id##_test = { \
 		.name = _name, .fixture = _fixture, .fn = _id##_run, \
-		.timeout = TEST_TIMEOUT_DEFAULT, \
+		.timeout = _timeout, \
 	}; \
 	static void __attribute__((constructor)) _id##_register(void) \
 	{ \
@@ -162,7 +163,7 @@ static inline bool __bail(bool fatal)
 /* As in the tree, a function of this name: none that libc has. */
 #define TEST(_name) \
 	static void _name(struct __test_metadata *_metadata); \
-	__TEST(#_name, __##_name, NULL) \
+	__TEST(#_name, __##_name, NULL, TEST_TIMEOUT_DEFAULT) \
 	static void __##_name##_run(struct __test_metadata *_metadata, \
 				    const void *__variant __attribute__((unused))) \
 	{ \
@@ -203,10 +204,12 @@ static inline bool __bail(bool fatal)
 	} \
 	const FIXTURE_VARIANT_DATA(_f) __variant_##_f##_##_v =
 
-#define TEST_F(_f, _name) \
+#define TEST_F(_f, _name)	TEST_F_TIMEOUT(_f, _name, TEST_TIMEOUT_DEFAULT)
+
+#define TEST_F_TIMEOUT(_f, _name, _timeout) \
 	static void _f##_##_name(struct __test_metadata *_metadata, FIXTURE_DATA(_f) *self, \
 				 const FIXTURE_VARIANT_DATA(_f) *variant); \
-	__TEST(#_name, _f##_##_name, &__fixture_##_f) \
+	__TEST(#_name, _f##_##_name, &__fixture_##_f, _timeout) \
 	static void _f##_##_name##_run(struct __test_metadata *_metadata, \
 				       const void *__variant) \
 	{ \

@@ -653,8 +653,11 @@ static void run(struct __test_metadata *_metadata, variant_t v)
 	}
 }
 
+/* Bounded by what it does: this is for a long one on emulated CPUs. */
+#define SECONDS		5000
+
 #define STORM(what, kind) \
-	TEST_F(storm, what) \
+	TEST_F_TIMEOUT(storm, what, SECONDS) \
 	{ \
 		const char *why = choose(kind); \
 		\
