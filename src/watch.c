@@ -158,5 +158,7 @@ int fmap_watch_init(void)
 /** fmap_watch_exit - when the module goes */
 void fmap_watch_exit(void)
 {
+	/* The mark of a mount that failed is freed later, by fmap_watch_free(). */
+	fsnotify_wait_marks_destroyed();
 	destroy_workqueue(fmap_prune_wq);
 }
