@@ -27,6 +27,10 @@ bench: deps
 check soak mutants: deps
 	@scripts/check/$(subst check,all,$@)
 
+check-debug: deps
+	@scripts/deps --install debug
+	@scripts/check/debug
+
 deps:
 	@scripts/deps --install
 
@@ -52,6 +56,8 @@ help:
 #:                          your own program over a copy of a directory
 #: make check               all tests; narrow with KERNELS= LOWERS= TESTS=
 #: make soak                the long tests: seeded, can be resumed
+#: make check-debug         the tests on a kernel with KASAN, lockdep and so on,
+#:                          built here once; can be resumed
 #: make mutants             plants bugs and checks that the tests catch them
 #: make bench               the benchmarks
 #: make install             the module and the manual page, on this machine
@@ -59,4 +65,4 @@ help:
 #: demo, try, check, soak, mutants and bench install the packages they lack
 #: (scripts/deps lists them) and keep kernels in ~/.cache/fmapfs.
 
-.PHONY: modules demo try bench check soak mutants deps install clean help
+.PHONY: modules demo try bench check check-debug soak mutants deps install clean help

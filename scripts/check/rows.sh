@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Guests whose results are kept, for scripts/check/soak and scripts/check/debug:
+# a row that passed is not run again as long as the module's source and the
+# tests are the same, so a run that was cut short goes on where it was. FORCE=1
+# runs all, JOBS= says how many at a time. Results are KTAP.
+#
+# Wants $work, a directory, $jobs, and in $vm_options an array of options of
+# scripts/vm/run for all.
+# shellcheck disable=SC2154
+
+number=0
+pids=()
+# What runs in the background does not see the terminal's signals.
+trap 'trap - INT TERM; kill 0' INT TERM
+
+# fingerprint: of what the results depend on
+fingerprint() {
+	cat Kbuild src/*.[ch] include/fmapfs/*.h tests/kselftest/*.[ch] \
+		tests/kselftest/*.sh tests/vm/kernels/* | sha256sum | cut -c 1-16
+}
+
+# rows_begin KERNEL...: build all before anything is run
+rows_begin() {
+	local kernel
+	mkdir -p "$work"
+	rm -f "$work"/*/verdict
+	make -s -C tests/kselftest OUTPUT="$PWD/build/kselftest"
+	for kernel; do scripts/vm/module -q "$kernel" >/dev/null; done
+	print=$(fingerprint)
+	echo "KTAP version 1"
+}
+
+row_guest() {
+	local dir=$1 seed=$2 kernel=$3 lower=$4 disk=$5 limit=$6 settings=$7
+	local -a environment=("SEED=$seed") more
+	shift 7
+	if [ "$settings" != - ]; then
+		IFS=, read -ra more <<<"$settings"
+		environment+=("${more[@]}")
+	fi
+	scripts/vm/run -q -k "$kernel" -f "$lower" -d "$disk" -t "$limit" \
+		"${vm_options[@]}" -o "$dir/out" -- env "${environment[@]}" \
+		FMAP_TEST_TIMEOUT="$limit" build/kselftest/run "$@" \
+		</dev/null >"$dir/log" 2>&1
+}
+
+# verdict DIR NUMBER NAME ok|'not ok' [WHY]
+verdict() {
+	echo "$4" >"$1/verdict"
+	echo "$4 $2 $3${5:+ # $5}"
+}
+
+run_row() {
+	local name=$1 at=$2 dir=$work/$1 from=$SECONDS code=0
+	shift 2
+	if [ -z "${FORCE-}" ] && [ "$(cat "$dir/passed" 2>/dev/null)" = "$print" ]; then
+		verdict "$dir" "$at" "$name" ok "passed before"
+		return
+	fi
+	rm -rf "$dir"
+	mkdir -p "$dir/out"
+	row_guest "$dir" "$@" || code=$?
+	if [ $code = 0 ]; then
+		echo "$print" >"$dir/passed"
+		verdict "$dir" "$at" "$name" ok "time=$((SECONDS - from))s"
+		return
+	fi
+	verdict "$dir" "$at" "$name" 'not ok' "$(cat "$dir/out/status" 2>/dev/null)"
+	grep -a -E '^ *(not ok|# .*(expected|saw|stale))' "$dir/log" | tail -n 5 | sed 's/^/# /'
+	echo "# the whole log: $dir/log"
+}
+
+# row SEED KERNEL LOWERFS DISK SECONDS ENVIRONMENT TEST...: starts it when its
+# turn has come
+row() {
+	while [ "$(running)" -ge "$jobs" ]; do wait -n 2>/dev/null || :; done
+	number=$((number + 1))
+	run_row "$7-$2-$3-$4-$1" $number "$@" &
+	pids+=($!)
+}
+
+running() {
+	local pid count=0
+	for pid in "${pids[@]}"; do
+		if kill -0 "$pid" 2>/dev/null; then count=$((count + 1)); fi
+	done
+	echo $count
+}
+
+# rows_end: the plan and the sum. Status 1 if any failed.
+rows_end() {
+	local failed passed
+	wait
+	passed=$(cat "$work"/*/verdict | grep -c '^ok') || :
+	failed=$((number - passed))
+	echo "1..$number"
+	echo "$passed passed, $failed failed, 0 skipped"
+	[ "$failed" = 0 ]
+}
