@@ -135,4 +135,30 @@ static inline int probe_write(volatile unsigned char *p, unsigned char value)
 	return 0;
 }
 
+/*
+ * Copy @n bytes, one side of which is mapped; stops at the page whose access
+ * raises a signal. How many bytes were copied.
+ */
+static inline size_t probe_copy(unsigned char *to, const unsigned char *from,
+				size_t n, const unsigned char *mapped)
+{
+	volatile size_t done = 0;
+	size_t step;
+
+	if (sigsetjmp(probe_jump, 1)) {
+		probing = 0;
+		return done;
+	}
+	probing = 1;
+	while (done < n) {
+		step = fmap_page() - (uintptr_t)(mapped + done) % fmap_page();
+		if (step > n - done)
+			step = n - done;
+		memcpy(to + done, from + done, step);
+		done += step;
+	}
+	probing = 0;
+	return done;
+}
+
 #endif /* FMAP_MAPPING_H */

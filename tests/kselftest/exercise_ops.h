@@ -1,0 +1,726 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The operations of exercise.c: each is done to a file through the mount or
+ * through the lower directory, then to the model, and what the two say is
+ * compared.
+ *
+ * An operation that fails must fail through the other path as well, and in the
+ * same way: that is what the plain lower filesystem says of it.
+ */
+#ifndef FMAP_EXERCISE_OPS_H
+#define FMAP_EXERCISE_OPS_H
+
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+#include "exercise_model.h"
+
+enum mode { PLAIN, APPEND, DIRECT, NR_MODES };
+
+static const char * const side_names[] = { [FMAP] = "fmap", [LOWER] = "lower" };
+static const char * const mode_names[] = {
+	[PLAIN] = "plain", [APPEND] = "append", [DIRECT] = "direct",
+};
+
+static const int mode_flags[] = {
+	[PLAIN] = 0, [APPEND] = O_APPEND, [DIRECT] = O_DIRECT,
+};
+
+/* One operation, as it is logged. */
+struct op {
+	uint32_t nr;		/* its number, and the seed of what it writes */
+	uint8_t kind;
+	uint8_t side;
+	uint8_t mode;
+	uint8_t file;
+	uint32_t off;
+	uint32_t len;
+	uint8_t to;		/* a second place */
+	uint32_t at;
+};
+
+/* A file by one of the two paths. */
+struct way {
+	int fd[NR_MODES];	/* -1: there is no such mode */
+	unsigned char *shared;
+	unsigned char *private;
+};
+
+static struct {
+	struct way ways[FILES][2];
+	/* Have the lower directory stand in for the mount. */
+	bool plain_lower;
+	unsigned char *buf;
+	int pipe[2];
+} rig;
+
+/* What kind->shape says of the arguments. */
+enum {
+	DIRECT_TOO = 1,		/* may be O_DIRECT */
+	APPEND_TOO = 2,		/* may be O_APPEND */
+	BLOCKS = 4,		/* wants whole blocks */
+	TWO = 8,		/* has a second place */
+	AT_END = 16,		/* makes the file grow by its length */
+	MAY_FAIL = 32,		/* not every lower filesystem, not everywhere */
+	CHANGING = 64,		/* changes mount options */
+};
+
+struct kind {
+	const char *name;
+	unsigned int weight;
+	unsigned int shape;
+	/* A system call: its result, or -1 and errno. */
+	long (*call)(const struct op *op, enum side side);
+	/* Tell the model, and see whether the result is right; or NULL: 0 is. */
+	bool (*done)(const struct op *op, long ret);
+	int arg;
+};
+
+static const struct kind kinds[];
+
+static inline const char *rig_path(unsigned int file, enum side side)
+{
+	const char name[] = { 'e', 'x', 'e', 'r', '-', file_letter(file), '\0' };
+
+	return path_in(side_dir(rig.plain_lower ? LOWER : side), name);
+}
+
+static inline struct way *way_of(const struct op *op, enum side side)
+{
+	return &rig.ways[op->file][side];
+}
+
+static inline int fd_of(const struct op *op, enum side side)
+{
+	return way_of(op, side)->fd[op->mode];
+}
+
+static inline int arg_of(const struct op *op)
+{
+	return kinds[op->kind].arg;
+}
+
+/* --- opening ----------------------------------------------------------------- */
+
+/* By fcntl() instead of open(), which the mount has to pass on, too. */
+static inline int open_by_fcntl(const char *path, enum mode mode)
+{
+	int fd = open(path, O_RDWR);
+
+	if (fd >= 0 && fcntl(fd, F_SETFL, mode_flags[mode])) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static inline int open_mode(unsigned int file, enum side side, enum mode mode, bool by_fcntl)
+{
+	const char *path = rig_path(file, side);
+
+	if (by_fcntl && mode != PLAIN)
+		return open_by_fcntl(path, mode);
+	return open(path, O_RDWR | mode_flags[mode]);
+}
+
+static inline void rig_unmap(struct way *w)
+{
+	munmap(w->shared, max_size());
+	munmap(w->private, max_size());
+}
+
+static inline void rig_map(struct way *w)
+{
+	w->shared = map_file(w->fd[PLAIN], max_size(), PROT_READ | PROT_WRITE, MAP_SHARED);
+	w->private = map_file(w->fd[PLAIN], max_size(), PROT_READ, MAP_PRIVATE);
+}
+
+static inline void rig_open_way(unsigned int file, enum side side)
+{
+	struct way *w = &rig.ways[file][side];
+	int mode;
+
+	for (mode = 0; mode < NR_MODES; mode++)
+		w->fd[mode] = open_mode(file, side, mode, false);
+	if (w->fd[PLAIN] < 0 || w->fd[APPEND] < 0)
+		fmap_die("%s", rig_path(file, side));
+	rig_map(w);
+}
+
+/* Fresh, empty files, open and mapped by both paths. */
+static inline void rig_open(void)
+{
+	unsigned int file;
+
+	if (!rig.buf) {
+		rig.buf = map_file(-1, max_size() + fmap_page(), PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS);
+		if (pipe(rig.pipe))
+			fmap_die("pipe");
+	}
+	model_reset();
+	fault.seen = false;
+	for (file = 0; file < FILES; file++) {
+		unlink(rig_path(file, LOWER));
+		close(make_file(rig_path(file, FMAP), 0, 0));
+		rig_open_way(file, FMAP);
+		rig_open_way(file, LOWER);
+		if ((rig.ways[file][FMAP].fd[DIRECT] < 0) !=
+		    (rig.ways[file][LOWER].fd[DIRECT] < 0))
+			wrong("only one of the paths can be opened with O_DIRECT");
+	}
+}
+
+static inline void rig_close(void)
+{
+	unsigned int file, side, mode;
+
+	for (file = 0; file < FILES; file++) {
+		for (side = 0; side < 2; side++) {
+			rig_unmap(&rig.ways[file][side]);
+			for (mode = 0; mode < NR_MODES; mode++)
+				if (rig.ways[file][side].fd[mode] >= 0)
+					close(rig.ways[file][side].fd[mode]);
+		}
+		unlink(rig_path(file, LOWER));
+	}
+}
+
+/* --- reading and writing ------------------------------------------------------- */
+
+static inline const char *how(const struct op *op)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "%s %s %s", kinds[op->kind].name,
+		 side_names[op->side], mode_names[op->mode]);
+	return text;
+}
+
+static inline bool right_count(const struct op *op, size_t expected, long ret)
+{
+	if (ret == (long)expected)
+		return true;
+	return wrong("%s of file %c: expected %zu bytes, got %ld; size %#zx", how(op),
+		     file_letter(op->file), expected, ret, models[op->file].size);
+}
+
+static inline long do_read(const struct op *op, enum side side)
+{
+	return pread(fd_of(op, side), rig.buf, op->len, op->off);
+}
+
+static inline bool read_done(const struct op *op, long ret)
+{
+	const struct model *m = &models[op->file];
+
+	return right_count(op, inside(m, op->off, op->len), ret) &&
+	       model_agrees(op->file, op->off, rig.buf, ret, m->size, how(op));
+}
+
+static inline long do_write(const struct op *op, enum side side)
+{
+	fill(rig.buf, op->len, op->nr);
+	return pwrite(fd_of(op, side), rig.buf, op->len, op->off);
+}
+
+static inline bool write_done(const struct op *op, long ret)
+{
+	model_write(&models[op->file], op->off, rig.buf, op->len);
+	return right_count(op, op->len, ret);
+}
+
+/* At the end, by the flag of the file or by that of the request. */
+static inline long do_append(const struct op *op, enum side side)
+{
+	const struct iovec iov = { rig.buf, op->len };
+
+	fill(rig.buf, op->len, op->nr);
+	if (op->mode == APPEND)
+		return write(fd_of(op, side), rig.buf, op->len);
+	return pwritev2(fd_of(op, side), &iov, 1, 0, RWF_APPEND);
+}
+
+static inline bool append_done(const struct op *op, long ret)
+{
+	struct model *m = &models[op->file];
+
+	model_write(m, m->size, rig.buf, op->len);
+	return right_count(op, op->len, ret);
+}
+
+/* --- mappings -------------------------------------------------------------------- */
+
+static inline long do_load(const struct op *op, enum side side)
+{
+	const unsigned char *map = arg_of(op) ? way_of(op, side)->private :
+						way_of(op, side)->shared;
+
+	return probe_copy(rig.buf, map + op->off, op->len, map + op->off);
+}
+
+static inline bool load_done(const struct op *op, long ret)
+{
+	const struct model *m = &models[op->file];
+
+	return right_count(op, mappable(m, op->off, op->len), ret) &&
+	       model_agrees(op->file, op->off, rig.buf, ret, m->size, how(op));
+}
+
+static inline long do_store(const struct op *op, enum side side)
+{
+	unsigned char *map = way_of(op, side)->shared;
+
+	fill(rig.buf, op->len, op->nr);
+	return probe_copy(map + op->off, rig.buf, op->len, map + op->off);
+}
+
+static inline bool store_done(const struct op *op, long ret)
+{
+	struct model *m = &models[op->file];
+	size_t n = mappable(m, op->off, op->len);
+
+	memcpy(m->data + op->off, rig.buf, n);
+	return right_count(op, n, ret);
+}
+
+/* Into a private mapping, and back from there. It begins as the file is. */
+static inline long do_own(const struct op *op, enum side side)
+{
+	size_t first = op->off / fmap_page() * fmap_page(), skip = op->off - first;
+	size_t len = page_end(op->off + op->len) - first;
+	unsigned char *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+				  fd_of(op, side), first);
+	long ret;
+
+	if (map == MAP_FAILED)
+		return -1;
+	fill(rig.buf, op->len, op->nr);
+	probe_copy(map + skip, rig.buf, op->len, map + skip);
+	ret = probe_copy(rig.buf, map, len, map);
+	munmap(map, len);
+	return ret;
+}
+
+static inline bool own_done(const struct op *op, long ret)
+{
+	const struct model *m = &models[op->file];
+	size_t first = op->off / fmap_page() * fmap_page(), skip = op->off - first;
+	size_t stored = mappable(m, op->off, op->len);
+	size_t bad;
+
+	if (!right_count(op, mappable(m, first, page_end(op->off + op->len) - first), ret))
+		return false;
+	bad = differs(rig.buf + skip, stored, op->nr);
+	if (bad < stored)
+		return wrong("%s of file %c: private byte at %#zx is lost", how(op),
+			     file_letter(op->file), op->off + bad);
+	memcpy(rig.buf + skip, m->data + op->off, stored);
+	return model_agrees(op->file, first, rig.buf, ret, m->size, how(op));
+}
+
+/* --- size and blocks --------------------------------------------------------------- */
+
+static inline long do_ftruncate(const struct op *op, enum side side)
+{
+	return ftruncate(fd_of(op, side), op->off);
+}
+
+static inline long do_truncate(const struct op *op, enum side side)
+{
+	return truncate(rig_path(op->file, side), op->off);
+}
+
+static inline bool truncate_done(const struct op *op, long ret)
+{
+	model_cut(&models[op->file], op->off);
+	return true;
+}
+
+static inline long do_empty(const struct op *op, enum side side)
+{
+	int fd = open(rig_path(op->file, side), O_WRONLY | O_TRUNC);
+
+	return fd < 0 ? -1 : close(fd);
+}
+
+static inline bool empty_done(const struct op *op, long ret)
+{
+	model_cut(&models[op->file], 0);
+	return true;
+}
+
+static inline long do_fallocate(const struct op *op, enum side side)
+{
+	return fallocate(fd_of(op, side), arg_of(op), op->off, op->len);
+}
+
+static inline bool alloc_done(const struct op *op, long ret)
+{
+	model_grow(&models[op->file], op->off + op->len, op->off + op->len);
+	return true;
+}
+
+static inline bool clear_done(const struct op *op, long ret)
+{
+	struct model *m = &models[op->file];
+
+	if (!(arg_of(op) & FALLOC_FL_KEEP_SIZE)) {
+		model_grow(m, op->off + op->len, op->off);
+		memset(m->data + op->off, 0, op->len);
+	}
+	model_clear(m, op->off, op->len);
+	return true;
+}
+
+static inline bool collapse_done(const struct op *op, long ret)
+{
+	struct model *m = &models[op->file];
+
+	if (op->off + op->len >= m->size)
+		return wrong("%s went beyond the end, size %#zx", how(op), m->size);
+	model_collapse(m, op->off, op->len);
+	return true;
+}
+
+static inline bool insert_done(const struct op *op, long ret)
+{
+	struct model *m = &models[op->file];
+
+	if (op->off >= m->size)
+		return wrong("%s beyond the end, size %#zx", how(op), m->size);
+	model_insert(m, op->off, op->len);
+	return true;
+}
+
+/* Both sides know the same holes, unless they are being written to the disk. */
+static inline long do_seek(const struct op *op, enum side side)
+{
+	return lseek(fd_of(op, side), op->off, arg_of(op));
+}
+
+static inline bool seek_done(const struct op *op, long ret)
+{
+	long other = do_seek(op, !op->side);
+
+	if (arg_of(op) == SEEK_END && !right_count(op, models[op->file].size + op->off, ret))
+		return false;
+	if (other == ret || other == do_seek(op, op->side))
+		return true;
+	return wrong("%s of file %c from %#x: %#lx, by the other path %#lx", how(op),
+		     file_letter(op->file), op->off, ret, other);
+}
+
+/* --- from file to file ----------------------------------------------------------- */
+
+/*
+ * The mount lets the VFS see the size that it knows. One that was changed below
+ * is to be looked at first: known_differences.
+ */
+static inline void know_size(const struct op *op, enum side side)
+{
+	struct stat st;
+
+	if (side == FMAP && models[op->file].stale)
+		fstat(fd_of(op, side), &st);
+}
+
+/*
+ * Up to the end that the file has now: it may move, if this is one file. Filesystems
+ * that share blocks copy less than was asked for, and the rest when asked again.
+ */
+static inline long do_copy(const struct op *op, enum side side)
+{
+	size_t want = inside(&models[op->file], op->off, op->len), done = 0;
+	int to = rig.ways[op->to][side].fd[op->mode];
+	loff_t off = op->off, at = op->at;
+	ssize_t n;
+
+	know_size(op, side);
+	do {
+		n = copy_file_range(fd_of(op, side), &off, to, &at, op->len - done, 0);
+		if (n > 0)
+			done += n;
+	} while (n > 0 && done < want);
+	return n < 0 && !done ? -1 : (long)done;
+}
+
+static inline long do_splice(const struct op *op, enum side side)
+{
+	int to = rig.ways[op->to][side].fd[op->mode];
+	loff_t off = op->off, at = op->at;
+	size_t left = op->len;
+	ssize_t n, out;
+
+	while (left) {
+		n = splice(fd_of(op, side), &off, rig.pipe[1], NULL, left, 0);
+		if (n <= 0)
+			break;
+		left -= n;
+		for (; n; n -= out) {
+			out = splice(rig.pipe[0], NULL, to, &at, n, 0);
+			if (out <= 0)
+				fmap_die("splice into a file");
+		}
+	}
+	return op->len - left;
+}
+
+static inline bool copied(const struct op *op, size_t n)
+{
+	unsigned char *buf = malloc(n + 1);
+
+	/* The two may be one. */
+	memcpy(buf, models[op->file].data + op->off, n);
+	model_write(&models[op->to], op->at, buf, n);
+	free(buf);
+	return true;
+}
+
+static inline bool copy_done(const struct op *op, long ret)
+{
+	size_t n = inside(&models[op->file], op->off, op->len);
+
+	return copied(op, n) && right_count(op, n, ret);
+}
+
+static inline long do_clone(const struct op *op, enum side side)
+{
+	struct file_clone_range range = {
+		.src_fd = fd_of(op, side),
+		.src_offset = op->off,
+		.src_length = op->len,
+		.dest_offset = op->at,
+	};
+
+	return ioctl(rig.ways[op->to][side].fd[op->mode], FICLONERANGE, &range);
+}
+
+static inline bool clone_done(const struct op *op, long ret)
+{
+	if (inside(&models[op->file], op->off, op->len) < op->len)
+		return wrong("%s went beyond the end", how(op));
+	return copied(op, op->len);
+}
+
+/* --- what changes no byte ----------------------------------------------------------- */
+
+static inline long do_reopen(const struct op *op, enum side side)
+{
+	struct way *w = way_of(op, side);
+	int fd = open_mode(op->file, side, op->mode, op->off & 1);
+
+	if (fd < 0)
+		return -1;
+	close(w->fd[op->mode]);
+	w->fd[op->mode] = fd;
+	return 0;
+}
+
+static inline long do_remap(const struct op *op, enum side side)
+{
+	rig_unmap(way_of(op, side));
+	rig_map(way_of(op, side));
+	return 0;
+}
+
+static inline long do_msync(const struct op *op, enum side side)
+{
+	size_t first = op->off / fmap_page() * fmap_page();
+
+	return msync(way_of(op, side)->shared + first, op->off + op->len - first, arg_of(op));
+}
+
+static inline long do_fsync(const struct op *op, enum side side)
+{
+	return arg_of(op) ? fdatasync(fd_of(op, side)) : fsync(fd_of(op, side));
+}
+
+static inline long do_sync_range(const struct op *op, enum side side)
+{
+	return sync_file_range(fd_of(op, side), op->off, op->len,
+			       SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
+static inline long forget(const struct op *op, enum side side, size_t off, size_t len)
+{
+	size_t first = off / fmap_page() * fmap_page();
+	const struct way *w = way_of(op, side);
+
+	return madvise(w->private + first, off + len - first, MADV_DONTNEED) |
+	       madvise(w->shared + first, off + len - first, MADV_DONTNEED);
+}
+
+static inline long do_forget(const struct op *op, enum side side)
+{
+	return forget(op, side, op->off, op->len);
+}
+
+/* Out of the page cache. What is mapped stays there. */
+static inline long do_evict(const struct op *op, enum side side)
+{
+	if (forget(op, FMAP, 0, max_size()) || forget(op, LOWER, 0, max_size()) ||
+	    fsync(fd_of(op, side)))
+		return -1;
+	errno = posix_fadvise(fd_of(op, side), 0, 0, POSIX_FADV_DONTNEED);
+	return errno ? -1 : 0;
+}
+
+static inline long do_drop_caches(const struct op *op, enum side side)
+{
+	if (do_evict(op, side))
+		return -1;
+	return fmap_write_file("/proc/sys/vm/drop_caches", "3");
+}
+
+static const char * const remount_options[] = {
+	"engine=retry", "install=insert", "around=table", "engine=hold",
+	"readahead=off", "around=off", "engine=native", "install=handover",
+	"around=64k", "engine=pin", "around=kernel", "readahead=kernel",
+};
+
+static inline long do_remount(const struct op *op, enum side side)
+{
+	fmap_remount(remount_options[op->off % (sizeof(remount_options) /
+						sizeof(remount_options[0]))]);
+	return 0;
+}
+
+/* --- all of them -------------------------------------------------------------------- */
+
+#define PUNCH		(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+#define ZERO_KEEP	(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)
+
+static const struct kind kinds[] = {
+	{ "read", 110, DIRECT_TOO, do_read, read_done },
+	{ "write", 130, DIRECT_TOO, do_write, write_done },
+	{ "append", 50, APPEND_TOO | AT_END, do_append, append_done },
+	{ "load", 110, 0, do_load, load_done },
+	{ "load-private", 40, 0, do_load, load_done, 1 },
+	{ "store", 140, 0, do_store, store_done },
+	{ "store-private", 20, 0, do_own, own_done },
+	{ "ftruncate", 45, 0, do_ftruncate, truncate_done },
+	{ "truncate", 35, 0, do_truncate, truncate_done },
+	{ "empty", 3, 0, do_empty, empty_done },
+	{ "alloc", 15, MAY_FAIL, do_fallocate, alloc_done },
+	{ "alloc-keep", 10, MAY_FAIL, do_fallocate, NULL, FALLOC_FL_KEEP_SIZE },
+	{ "punch", 50, MAY_FAIL, do_fallocate, clear_done, PUNCH },
+	{ "zero", 25, MAY_FAIL, do_fallocate, clear_done, FALLOC_FL_ZERO_RANGE },
+	{ "zero-keep", 20, MAY_FAIL, do_fallocate, clear_done, ZERO_KEEP },
+	{ "collapse", 25, MAY_FAIL | BLOCKS, do_fallocate, collapse_done,
+	  FALLOC_FL_COLLAPSE_RANGE },
+	{ "insert", 20, MAY_FAIL | BLOCKS | AT_END, do_fallocate, insert_done,
+	  FALLOC_FL_INSERT_RANGE },
+	{ "seek-data", 10, MAY_FAIL, do_seek, seek_done, SEEK_DATA },
+	{ "seek-hole", 10, MAY_FAIL, do_seek, seek_done, SEEK_HOLE },
+	{ "seek-end", 5, 0, do_seek, seek_done, SEEK_END },
+	{ "copy", 45, MAY_FAIL | TWO, do_copy, copy_done },
+	{ "clone", 20, MAY_FAIL | TWO | BLOCKS, do_clone, clone_done },
+	{ "splice", 15, TWO, do_splice, copy_done },
+	{ "reopen", 25, MAY_FAIL | DIRECT_TOO | APPEND_TOO, do_reopen },
+	{ "remap", 8, 0, do_remap },
+	{ "msync", 5, 0, do_msync, NULL, MS_SYNC },
+	{ "msync-async", 3, 0, do_msync, NULL, MS_ASYNC },
+	{ "fsync", 2, 0, do_fsync },
+	{ "fdatasync", 2, 0, do_fsync, NULL, 1 },
+	{ "sync-range", 3, 0, do_sync_range },
+	{ "forget", 40, 0, do_forget },
+	{ "evict", 8, 0, do_evict },
+	{ "drop-caches", 1, 0, do_drop_caches },
+	{ "remount", 10, CHANGING, do_remount },
+};
+
+#define NR_KINDS	(sizeof(kinds) / sizeof(kinds[0]))
+
+static inline int kind_named(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NR_KINDS; i++)
+		if (!strcmp(kinds[i].name, name))
+			return i;
+	return -1;
+}
+
+/* --- one operation ---------------------------------------------------------------------- */
+
+/* How often each kind was done, and refused. */
+static unsigned long done_count[NR_KINDS], refused_count[NR_KINDS];
+
+/* Errors that say "not here", not "broken". */
+static inline bool is_refusal(int err)
+{
+	return err == EINVAL || err == EOPNOTSUPP || err == ENXIO || err == ENOTTY;
+}
+
+/* It has failed: does it fail by the other path, too? */
+static inline bool refused(const struct op *op, int err)
+{
+	const struct kind *k = &kinds[op->kind];
+	enum side other = !op->side;
+	int err2 = 0;
+
+	refused_count[op->kind]++;
+	if (k->call(op, other) < 0)
+		err2 = errno;
+	if (err != err2)
+		return wrong("%s of file %c: %s; through %s: %s", how(op),
+			     file_letter(op->file), strerror(err), side_names[other],
+			     err2 ? strerror(err2) : "success");
+	if (is_refusal(err) && (k->shape & MAY_FAIL || op->mode == DIRECT))
+		return true;
+	return wrong("%s of file %c: %s, through both paths", how(op),
+		     file_letter(op->file), strerror(err));
+}
+
+/* What is new in the file shows now whether it was cleared. */
+static inline bool settle(unsigned int file)
+{
+	struct model *m = &models[file];
+	size_t off = m->tail, len = m->tail_end - m->tail;
+	bool pending = m->tail < m->tail_end && model_has_tail(m);
+
+	m->tail_end = m->tail;
+	if (!pending)
+		return true;
+	if (pread(rig.ways[file][LOWER].fd[PLAIN], rig.buf, len, off) != (ssize_t)len)
+		return wrong("file %c: cannot read what it grew by at %#zx",
+			     file_letter(file), off);
+	return model_agrees(file, off, rig.buf, len, off, "old end after growth");
+}
+
+static inline bool fits(const struct op *op)
+{
+	return !(kinds[op->kind].shape & AT_END) ||
+	       models[op->file].size + op->len <= max_size();
+}
+
+static inline bool is_open(const struct op *op)
+{
+	return way_of(op, FMAP)->fd[op->mode] >= 0;
+}
+
+/* Do it, and tell the model. False if something is wrong. */
+static inline bool op_run(const struct op *op)
+{
+	const struct kind *k = &kinds[op->kind];
+	struct model *target = &models[k->shape & TWO ? op->to : op->file];
+	size_t size = target->size;
+	long ret;
+
+	if (!fits(op) || !is_open(op))
+		return true;
+	ret = k->call(op, op->side);
+	if (ret < 0)
+		return refused(op, errno);
+	done_count[op->kind]++;
+	if (k->done ? !k->done(op, ret) : ret != 0)
+		return wrong("%s of file %c: %ld", how(op), file_letter(op->file), ret);
+	if (target->size != size)
+		target->stale = op->side == LOWER;
+	return settle(op->file) && settle(op->to);
+}
+
+#endif /* FMAP_EXERCISE_OPS_H */
