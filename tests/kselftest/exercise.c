@@ -5,12 +5,13 @@
  * either path are those that it would see on the plain lower filesystem.
  *
  * Environment:
- *	OPS=20000	how many; a fifth of them while mount options change
- *	SEED=1		of what they are
- *	REPLAY=FILE	do what is in a log instead, and look after each
- *	LOG=FILE	write each down before it is done, for when all goes down
- *	SHRINK=60	seconds to look for a short list that goes wrong as well
- *	LAST=20		how many to show of those before the fault
+ *	OPS=20000		how many; a fifth of them while mount options change
+ *	SEED=1			of what they are
+ *	OPTIONS=engine=hold	remount with these first
+ *	REPLAY=FILE		do what is in a log instead, and look after each
+ *	LOG=FILE		write each down before it is done, in case all goes down
+ *	SHRINK=60		seconds to look for a short list that goes wrong as well
+ *	LAST=20			how many to show of those before the fault
  *
  * Logs of a run that failed are left in FMAP_OUT or in the temporary directory:
  * exercise-SEED-PART.log has all, .min the short list.
@@ -233,9 +234,11 @@ static void tell_failure(size_t n, unsigned long ops, const char *part)
 
 static void begin(unsigned long ops, bool changing)
 {
-	const char *log = getenv("LOG");
+	const char *log = getenv("LOG"), *options = getenv("OPTIONS");
 
 	probe_init();
+	if (options && *options)
+		fmap_remount(options);
 	run.seed = (setting("SEED", 1) + 1) * 0x9e3779b97f4a7c15ULL;
 	run.changing = changing;
 	run.ops = malloc(ops * sizeof(*run.ops));
