@@ -280,7 +280,7 @@ TEST_F(exercise, random)
 		ops *= CHANGING_SHARE - 1;
 	begin(ops, variant->changing);
 	bad = run_list(run.ops, ops, false, make_op);
-	printf("# %lu operations, %ld s\n", ops, (long)(time(NULL) - from));
+	printf("# %lu operations, %ld s\n", bad ? bad : ops, (long)(time(NULL) - from));
 	tell_counts();
 	if (bad)
 		tell_failure(bad, ops, variant->part);

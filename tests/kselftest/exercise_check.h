@@ -8,7 +8,7 @@
 #ifndef FMAP_EXERCISE_CHECK_H
 #define FMAP_EXERCISE_CHECK_H
 
-#include "exercise_ops.h"
+#include "exercise_step.h"
 
 /* Of so many operations, one is followed by a look, and one by a look at all. */
 #define LOOK_EVERY	4
@@ -36,7 +36,7 @@ static inline bool look_by(unsigned int file, enum side side, enum view_kind vie
 	else
 		got = probe_copy(rig.buf, map + off, len, map + off);
 	if (got != (ssize_t)n)
-		return wrong("file %c, %s of %#zx bytes at %#zx: expected %#zx, got %#zx; size %#zx",
+		return wrong("file %c, %s of %#zx at %#zx: expected %#zx, got %#zx; size %#zx",
 			     file_letter(file), text, len, off, n, got, m->size);
 	return model_agrees(file, off, rig.buf, n, m->size, text);
 }

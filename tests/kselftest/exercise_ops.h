@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The operations of exercise.c: each is done to a file through the mount or
- * through the lower directory, then to the model, and what the two say is
- * compared.
- *
- * An operation that fails must fail through the other path as well, and in the
- * same way: that is what the plain lower filesystem says of it.
+ * The operations of exercise.c: what each does to a file and what to the model,
+ * and whether the two say the same. exercise_step.h calls them.
  */
 #ifndef FMAP_EXERCISE_OPS_H
 #define FMAP_EXERCISE_OPS_H
@@ -15,46 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
-#include "exercise_model.h"
-
-enum mode { PLAIN, APPEND, DIRECT, NR_MODES };
-
-static const char * const side_names[] = { [FMAP] = "fmap", [LOWER] = "lower" };
-static const char * const mode_names[] = {
-	[PLAIN] = "plain", [APPEND] = "append", [DIRECT] = "direct",
-};
-
-static const int mode_flags[] = {
-	[PLAIN] = 0, [APPEND] = O_APPEND, [DIRECT] = O_DIRECT,
-};
-
-/* One operation, as it is logged. */
-struct op {
-	uint32_t nr;		/* its number, and the seed of what it writes */
-	uint8_t kind;
-	uint8_t side;
-	uint8_t mode;
-	uint8_t file;
-	uint32_t off;
-	uint32_t len;
-	uint8_t to;		/* a second place */
-	uint32_t at;
-};
-
-/* A file by one of the two paths. */
-struct way {
-	int fd[NR_MODES];	/* -1: there is no such mode */
-	unsigned char *shared;
-	unsigned char *private;
-};
-
-static struct {
-	struct way ways[FILES][2];
-	/* Have the lower directory stand in for the mount. */
-	bool plain_lower;
-	unsigned char *buf;
-	int pipe[2];
-} rig;
+#include "exercise_rig.h"
 
 /* What kind->shape says of the arguments. */
 enum {
@@ -80,112 +37,9 @@ struct kind {
 
 static const struct kind kinds[];
 
-static inline const char *rig_path(unsigned int file, enum side side)
-{
-	const char name[] = { 'e', 'x', 'e', 'r', '-', file_letter(file), '\0' };
-
-	return path_in(side_dir(rig.plain_lower ? LOWER : side), name);
-}
-
-static inline struct way *way_of(const struct op *op, enum side side)
-{
-	return &rig.ways[op->file][side];
-}
-
-static inline int fd_of(const struct op *op, enum side side)
-{
-	return way_of(op, side)->fd[op->mode];
-}
-
 static inline int arg_of(const struct op *op)
 {
 	return kinds[op->kind].arg;
-}
-
-/* --- opening ----------------------------------------------------------------- */
-
-/* By fcntl() instead of open(), which the mount has to pass on, too. */
-static inline int open_by_fcntl(const char *path, enum mode mode)
-{
-	int fd = open(path, O_RDWR);
-
-	if (fd >= 0 && fcntl(fd, F_SETFL, mode_flags[mode])) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static inline int open_mode(unsigned int file, enum side side, enum mode mode, bool by_fcntl)
-{
-	const char *path = rig_path(file, side);
-
-	if (by_fcntl && mode != PLAIN)
-		return open_by_fcntl(path, mode);
-	return open(path, O_RDWR | mode_flags[mode]);
-}
-
-static inline void rig_unmap(struct way *w)
-{
-	munmap(w->shared, max_size());
-	munmap(w->private, max_size());
-}
-
-static inline void rig_map(struct way *w)
-{
-	w->shared = map_file(w->fd[PLAIN], max_size(), PROT_READ | PROT_WRITE, MAP_SHARED);
-	w->private = map_file(w->fd[PLAIN], max_size(), PROT_READ, MAP_PRIVATE);
-}
-
-static inline void rig_open_way(unsigned int file, enum side side)
-{
-	struct way *w = &rig.ways[file][side];
-	int mode;
-
-	for (mode = 0; mode < NR_MODES; mode++)
-		w->fd[mode] = open_mode(file, side, mode, false);
-	if (w->fd[PLAIN] < 0 || w->fd[APPEND] < 0)
-		fmap_die("%s", rig_path(file, side));
-	rig_map(w);
-}
-
-/* Fresh, empty files, open and mapped by both paths. */
-static inline void rig_open(void)
-{
-	unsigned int file;
-
-	if (!rig.buf) {
-		rig.buf = map_file(-1, max_size() + fmap_page(), PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS);
-		if (pipe(rig.pipe))
-			fmap_die("pipe");
-	}
-	model_reset();
-	fault.seen = false;
-	for (file = 0; file < FILES; file++) {
-		unlink(rig_path(file, LOWER));
-		close(make_file(rig_path(file, FMAP), 0, 0));
-		rig_open_way(file, FMAP);
-		rig_open_way(file, LOWER);
-		if ((rig.ways[file][FMAP].fd[DIRECT] < 0) !=
-		    (rig.ways[file][LOWER].fd[DIRECT] < 0))
-			wrong("only one of the paths can be opened with O_DIRECT");
-	}
-}
-
-static inline void rig_close(void)
-{
-	unsigned int file, side, mode;
-
-	for (file = 0; file < FILES; file++) {
-		for (side = 0; side < 2; side++) {
-			rig_unmap(&rig.ways[file][side]);
-			for (mode = 0; mode < NR_MODES; mode++)
-				if (rig.ways[file][side].fd[mode] >= 0)
-					close(rig.ways[file][side].fd[mode]);
-		}
-		unlink(rig_path(file, LOWER));
-	}
 }
 
 /* --- reading and writing ------------------------------------------------------- */
@@ -642,85 +496,6 @@ static inline int kind_named(const char *name)
 		if (!strcmp(kinds[i].name, name))
 			return i;
 	return -1;
-}
-
-/* --- one operation ---------------------------------------------------------------------- */
-
-/* How often each kind was done, and refused. */
-static unsigned long done_count[NR_KINDS], refused_count[NR_KINDS];
-
-/* Errors that say "not here", not "broken". */
-static inline bool is_refusal(int err)
-{
-	return err == EINVAL || err == EOPNOTSUPP || err == ENXIO || err == ENOTTY;
-}
-
-/* It has failed: does it fail by the other path, too? */
-static inline bool refused(const struct op *op, int err)
-{
-	const struct kind *k = &kinds[op->kind];
-	enum side other = !op->side;
-	int err2 = 0;
-
-	refused_count[op->kind]++;
-	if (k->call(op, other) < 0)
-		err2 = errno;
-	if (err != err2)
-		return wrong("%s of file %c: %s; through %s: %s", how(op),
-			     file_letter(op->file), strerror(err), side_names[other],
-			     err2 ? strerror(err2) : "success");
-	if (is_refusal(err) && (k->shape & MAY_FAIL || op->mode == DIRECT))
-		return true;
-	return wrong("%s of file %c: %s, through both paths", how(op),
-		     file_letter(op->file), strerror(err));
-}
-
-/* What is new in the file shows now whether it was cleared. */
-static inline bool settle(unsigned int file)
-{
-	struct model *m = &models[file];
-	size_t off = m->tail, len = m->tail_end - m->tail;
-	bool pending = m->tail < m->tail_end && model_has_tail(m);
-
-	m->tail_end = m->tail;
-	if (!pending)
-		return true;
-	if (pread(rig.ways[file][LOWER].fd[PLAIN], rig.buf, len, off) != (ssize_t)len)
-		return wrong("file %c: cannot read what it grew by at %#zx",
-			     file_letter(file), off);
-	return model_agrees(file, off, rig.buf, len, off, "old end after growth");
-}
-
-static inline bool fits(const struct op *op)
-{
-	return !(kinds[op->kind].shape & AT_END) ||
-	       models[op->file].size + op->len <= max_size();
-}
-
-static inline bool is_open(const struct op *op)
-{
-	return way_of(op, FMAP)->fd[op->mode] >= 0;
-}
-
-/* Do it, and tell the model. False if something is wrong. */
-static inline bool op_run(const struct op *op)
-{
-	const struct kind *k = &kinds[op->kind];
-	struct model *target = &models[k->shape & TWO ? op->to : op->file];
-	size_t size = target->size;
-	long ret;
-
-	if (!fits(op) || !is_open(op))
-		return true;
-	ret = k->call(op, op->side);
-	if (ret < 0)
-		return refused(op, errno);
-	done_count[op->kind]++;
-	if (k->done ? !k->done(op, ret) : ret != 0)
-		return wrong("%s of file %c: %ld", how(op), file_letter(op->file), ret);
-	if (target->size != size)
-		target->stale = op->side == LOWER;
-	return settle(op->file) && settle(op->to);
 }
 
 #endif /* FMAP_EXERCISE_OPS_H */
