@@ -2,4 +2,5 @@
 # Pages on both sides of one that is not mapped go in as if there were no gap.
 # file: src/insert.c
 # kills: exercise:changing
+# vm: -f ext4 -d virtio
 s/b->nr == FMAP_BATCH || (b->nr && index != b->first + b->nr)/b->nr == FMAP_BATCH/
