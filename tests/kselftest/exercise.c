@@ -8,7 +8,7 @@
  *	OPS=20000		how many; a fifth of them while mount options change
  *	SEED=1			of what they are
  *	OPTIONS=engine=hold	remount with these first
- *	REPLAY=FILE		do what is in a log instead, and look after each
+ *	REPLAY=FILE		do what is in a log instead
  *	LOG=FILE		write each down before it is done, in case all goes down
  *	SHRINK=60		seconds to look for a short list that goes wrong as well
  *	LAST=20			how many to show of those before the fault
@@ -305,7 +305,8 @@ TEST(replay)
 	probe_init();
 	ops = ops_read(path, &n);
 	ASSERT_LT(0U, n);
-	bad = run_list(ops, n, true, NULL);
+	/* A look can bring the fault about, or hide it. */
+	bad = run_list(ops, n, false, NULL) ?: run_list(ops, n, true, NULL);
 	if (bad) {
 		printf("# operation %zu of %zu: %s\n", bad, n, fault.text);
 		tell_last(ops, bad);
