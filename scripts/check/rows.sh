@@ -77,7 +77,8 @@ run_row() {
 row() {
 	while [ "$(running)" -ge "$jobs" ]; do wait -n 2>/dev/null || :; done
 	number=$((number + 1))
-	run_row "$7-$2-$3-$4-$1" $number "$@" &
+	local name=$7-$2-$3-$4-$6-$1
+	run_row "${name//[:,]/_}" $number "$@" &
 	pids+=($!)
 }
 
