@@ -143,7 +143,7 @@ static void choose_op(struct op *op, uint32_t nr)
 	op->mode = choose_mode(shape);
 	op->file = dice(FILES);
 	op->to = shape & TWO ? dice(FILES) : op->file;
-	if (kinds[kind].call == do_splice)
+	if (shape & OTHER)
 		op->to = !op->file;
 	unit = choose_unit(op, shape);
 	op->off = choose_offset(&models[op->file]) / unit * unit;

@@ -40,7 +40,8 @@ static inline bool op_is_sane(const struct op *op)
 {
 	return op->file < FILES && op->to < FILES && op->off <= max_size() &&
 	       op->len <= max_size() - op->off && op->at <= max_size() &&
-	       (!(kinds[op->kind].shape & TWO) || op->len <= max_size() - op->at);
+	       (!(kinds[op->kind].shape & TWO) || op->len <= max_size() - op->at) &&
+	       (!(kinds[op->kind].shape & OTHER) || op->to != op->file);
 }
 
 /* Is @line an operation? As op_print() writes it, and as a log shows it. */

@@ -19,9 +19,10 @@ enum {
 	APPEND_TOO = 2,		/* may be O_APPEND */
 	BLOCKS = 4,		/* wants whole blocks */
 	TWO = 8,		/* has a second place */
-	AT_END = 16,		/* makes the file grow by its length */
-	MAY_FAIL = 32,		/* not every lower filesystem, not everywhere */
-	CHANGING = 64,		/* changes mount options */
+	OTHER = 16,		/* which is in the other file */
+	AT_END = 32,		/* makes the file grow by its length */
+	MAY_FAIL = 64,		/* not every lower filesystem, not everywhere */
+	CHANGING = 128,		/* changes mount options */
 };
 
 struct kind {
@@ -105,6 +106,39 @@ static inline bool append_done(const struct op *op, long ret)
 	return right_count(op, op->len, ret);
 }
 
+/* --- asynchronously ---------------------------------------------------------------- */
+
+static inline long do_aio(const struct op *op, enum side side, int opcode)
+{
+	struct iocb request = {
+		.aio_lio_opcode = opcode,
+		.aio_fildes = fd_of(op, side),
+		.aio_buf = (uintptr_t)rig.buf,
+		.aio_nbytes = op->len,
+		.aio_offset = op->off,
+	};
+	struct iocb *requests[] = { &request };
+	struct io_event event;
+
+	if (syscall(SYS_io_submit, rig.aio, 1, requests) != 1)
+		return -1;
+	if (syscall(SYS_io_getevents, rig.aio, 1, 1, &event, NULL) != 1)
+		fmap_die("io_getevents");
+	errno = event.res < 0 ? -event.res : 0;
+	return event.res < 0 ? -1 : event.res;
+}
+
+static inline long do_aio_read(const struct op *op, enum side side)
+{
+	return do_aio(op, side, IOCB_CMD_PREAD);
+}
+
+static inline long do_aio_write(const struct op *op, enum side side)
+{
+	fill(rig.buf, op->len, op->nr);
+	return do_aio(op, side, IOCB_CMD_PWRITE);
+}
+
 /* --- mappings -------------------------------------------------------------------- */
 
 static inline long do_load(const struct op *op, enum side side)
@@ -173,6 +207,52 @@ static inline bool own_done(const struct op *op, long ret)
 			     file_letter(op->file), op->off + bad);
 	memcpy(rig.buf + skip, m->data + op->off, stored);
 	return model_agrees(op->file, first, rig.buf, ret, m->size, how(op));
+}
+
+/*
+ * Memory that is handed to a system call: the kernel itself faults it, or pins
+ * it for direct I/O. From one file to the other.
+ */
+static inline size_t from_map_size(const struct op *op)
+{
+	size_t n = inside(&models[op->file], op->off, op->len);
+
+	return op->mode == DIRECT ? n / 512 * 512 : n;
+}
+
+static inline long do_write_from_map(const struct op *op, enum side side)
+{
+	return pwrite(rig.ways[op->to][side].fd[op->mode],
+		      way_of(op, side)->shared + op->off, from_map_size(op), op->at);
+}
+
+static inline bool write_from_map_done(const struct op *op, long ret)
+{
+	size_t n = from_map_size(op);
+
+	model_write(&models[op->to], op->at, models[op->file].data + op->off, n);
+	return right_count(op, n, ret);
+}
+
+static inline size_t into_map_size(const struct op *op)
+{
+	size_t n = inside(&models[op->file], op->off, op->len);
+
+	return mappable(&models[op->to], op->at, n);
+}
+
+static inline long do_read_into_map(const struct op *op, enum side side)
+{
+	return pread(fd_of(op, side), rig.ways[op->to][side].shared + op->at,
+		     into_map_size(op), op->off);
+}
+
+static inline bool read_into_map_done(const struct op *op, long ret)
+{
+	size_t n = into_map_size(op);
+
+	memcpy(models[op->to].data + op->at, models[op->file].data + op->off, n);
+	return right_count(op, n, ret);
 }
 
 /* --- size and blocks --------------------------------------------------------------- */
@@ -376,7 +456,7 @@ static inline long do_reopen(const struct op *op, enum side side)
 static inline long do_remap(const struct op *op, enum side side)
 {
 	rig_unmap(way_of(op, side));
-	rig_map(way_of(op, side));
+	rig_map(way_of(op, side), op->off & 1 ? MAP_POPULATE : 0);
 	return 0;
 }
 
@@ -450,11 +530,16 @@ static inline long do_remount(const struct op *op, enum side side)
 static const struct kind kinds[] = {
 	{ "read", 110, DIRECT_TOO, do_read, read_done },
 	{ "write", 130, DIRECT_TOO, do_write, write_done },
+	{ "aio-read", 20, DIRECT_TOO, do_aio_read, read_done },
+	{ "aio-write", 25, DIRECT_TOO, do_aio_write, write_done },
 	{ "append", 50, APPEND_TOO | AT_END, do_append, append_done },
 	{ "load", 110, 0, do_load, load_done },
 	{ "load-private", 40, 0, do_load, load_done, 1 },
 	{ "store", 140, 0, do_store, store_done },
 	{ "store-private", 20, 0, do_own, own_done },
+	{ "write-from-map", 15, TWO | OTHER | DIRECT_TOO, do_write_from_map,
+	  write_from_map_done },
+	{ "read-into-map", 15, TWO | OTHER, do_read_into_map, read_into_map_done },
 	{ "ftruncate", 45, 0, do_ftruncate, truncate_done },
 	{ "truncate", 35, 0, do_truncate, truncate_done },
 	{ "empty", 3, 0, do_empty, empty_done },
@@ -472,7 +557,7 @@ static const struct kind kinds[] = {
 	{ "seek-end", 5, 0, do_seek, seek_done, SEEK_END },
 	{ "copy", 45, MAY_FAIL | TWO, do_copy, copy_done },
 	{ "clone", 20, MAY_FAIL | TWO | BLOCKS, do_clone, clone_done },
-	{ "splice", 15, TWO, do_splice, copy_done },
+	{ "splice", 15, TWO | OTHER, do_splice, copy_done },
 	{ "reopen", 25, MAY_FAIL | DIRECT_TOO | APPEND_TOO, do_reopen },
 	{ "remap", 8, 0, do_remap },
 	{ "msync", 5, 0, do_msync, NULL, MS_SYNC },

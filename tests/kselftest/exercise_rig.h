@@ -6,6 +6,9 @@
 #ifndef FMAP_EXERCISE_RIG_H
 #define FMAP_EXERCISE_RIG_H
 
+#include <linux/aio_abi.h>
+#include <sys/syscall.h>
+
 #include "exercise_model.h"
 
 enum mode { PLAIN, APPEND, DIRECT, NR_MODES };
@@ -45,6 +48,7 @@ static struct {
 	bool plain_lower;
 	unsigned char *buf;
 	int pipe[2];
+	aio_context_t aio;
 } rig;
 
 static inline const char *rig_path(unsigned int file, enum side side)
@@ -98,10 +102,11 @@ static inline void rig_unmap(struct way *w)
 	munmap(w->private, max_size());
 }
 
-static inline void rig_map(struct way *w)
+static inline void rig_map(struct way *w, int flags)
 {
-	w->shared = map_file(w->fd[PLAIN], max_size(), PROT_READ | PROT_WRITE, MAP_SHARED);
-	w->private = map_file(w->fd[PLAIN], max_size(), PROT_READ, MAP_PRIVATE);
+	w->shared = map_file(w->fd[PLAIN], max_size(), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | flags);
+	w->private = map_file(w->fd[PLAIN], max_size(), PROT_READ, MAP_PRIVATE | flags);
 }
 
 static inline void rig_open_way(unsigned int file, enum side side)
@@ -113,7 +118,15 @@ static inline void rig_open_way(unsigned int file, enum side side)
 		w->fd[mode] = open_mode(file, side, mode, false);
 	if (w->fd[PLAIN] < 0 || w->fd[APPEND] < 0)
 		fmap_die("%s", rig_path(file, side));
-	rig_map(w);
+	rig_map(w, 0);
+}
+
+static inline void rig_init(void)
+{
+	rig.buf = map_file(-1, max_size() + fmap_page(), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS);
+	if (pipe(rig.pipe) || syscall(SYS_io_setup, 1, &rig.aio))
+		fmap_die("a pipe, and asynchronous I/O");
 }
 
 /* Fresh, empty files, open and mapped by both paths. */
@@ -121,12 +134,8 @@ static inline void rig_open(void)
 {
 	unsigned int file;
 
-	if (!rig.buf) {
-		rig.buf = map_file(-1, max_size() + fmap_page(), PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS);
-		if (pipe(rig.pipe))
-			fmap_die("pipe");
-	}
+	if (!rig.buf)
+		rig_init();
 	model_reset();
 	fault.seen = false;
 	for (file = 0; file < FILES; file++) {

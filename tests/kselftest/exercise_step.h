@@ -70,7 +70,7 @@ static inline bool settle(unsigned int file)
  */
 static inline bool is_fickle(const struct op *op)
 {
-	return op->mode == DIRECT && lower_is("vfat") && (op->off | op->len) % 512;
+	return op->mode == DIRECT && lower_is("vfat") && (op->off | op->at | op->len) % 512;
 }
 
 static inline bool can_run(const struct op *op)
