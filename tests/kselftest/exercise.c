@@ -290,8 +290,9 @@ TEST_F(exercise, random)
 	fmap_counters_since(&self->before, &d);
 	EXPECT_LT(0, d.flt_calls);
 	EXPECT_LT(0, d.fa_calls);
-	if (!lower_is("tmpfs"))
+	if (!lower_is("tmpfs")) {
 		EXPECT_LT(0, d.mkw_calls);
+	}
 }
 
 TEST(replay)
