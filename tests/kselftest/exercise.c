@@ -240,6 +240,9 @@ static void begin(unsigned long ops, bool changing)
 	if (options && *options)
 		fmap_remount(options);
 	run.seed = (setting("SEED", 1) + 1) * 0x9e3779b97f4a7c15ULL;
+	/* Not the same once more. */
+	if (changing)
+		run.seed = ~run.seed;
 	run.changing = changing;
 	run.ops = malloc(ops * sizeof(*run.ops));
 	run.sizes = malloc(ops * sizeof(*run.sizes));
