@@ -539,7 +539,8 @@ static long long faults(const struct fmap_counters *d)
 /* Names of the rare branches that were not taken yet. */
 static const char *missing(variant_t v, const struct fmap_counters *d)
 {
-	long long waits = d->lck_wait_dropped + d->lck_wait_held + d->lck_retry_unlocked;
+	long long waits = v->no_retry ? d->lck_wait_held :
+			  v->looks_again ? d->lck_retry_unlocked : d->lck_wait_dropped;
 	static char text[256];
 	size_t i, n;
 
