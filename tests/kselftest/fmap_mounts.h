@@ -2,7 +2,8 @@
 /*
  * A lower filesystem and a mount of a test's own, which it then has instead of
  * those of the guest. A test runs in a process of its own, so that this ends
- * with it; the mounts are taken down by fmap_own_umount().
+ * with it; the mounts are taken down by fmap_own_umount(). And a memory cgroup of
+ * its own, whose pages can be reclaimed.
  */
 #ifndef FMAP_MOUNTS_H
 #define FMAP_MOUNTS_H
@@ -71,6 +72,39 @@ static inline int fmap_own_umount(const char *dir)
 	rmdir(fmap_mnt());
 	rmdir(fmap_lower());
 	return bad + !!rmdir(dir);
+}
+
+#define FMAP_CGROUPS	"/sys/fs/cgroup"
+#define FMAP_GROUP	FMAP_CGROUPS "/fmapfs-test"
+
+/* What this process reads from now on is charged to the group. False: none. */
+static inline bool fmap_group_enter(void)
+{
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	fmap_write_file(FMAP_CGROUPS "/cgroup.subtree_control", "+memory");
+	mkdir(FMAP_GROUP, 0755);
+	if (!access(FMAP_GROUP "/memory.reclaim", W_OK) &&
+	    !fmap_write_file(FMAP_GROUP "/cgroup.procs", pid))
+		return true;
+	rmdir(FMAP_GROUP);
+	return false;
+}
+
+/* As under memory pressure. Most of it goes, never all for sure. */
+static inline void fmap_group_reclaim(void)
+{
+	fmap_write_file(FMAP_GROUP "/memory.reclaim", "16M");
+}
+
+static inline void fmap_group_leave(void)
+{
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	fmap_write_file(FMAP_CGROUPS "/cgroup.procs", pid);
+	rmdir(FMAP_GROUP);
 }
 
 #endif /* FMAP_MOUNTS_H */

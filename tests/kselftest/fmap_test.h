@@ -648,6 +648,25 @@ static inline int fmap_access(volatile char *p, bool store, char value)
 
 /* --- main ------------------------------------------------------------------ */
 
+static struct {
+	pid_t pid;
+	void (*fn)(void);
+} fmap_end;
+
+static inline void fmap_run_at_end(void)
+{
+	if (getpid() == fmap_end.pid)
+		fmap_end.fn();
+}
+
+/* Run @fn when all tests are over: in this process, not in those of the tests. */
+static inline void fmap_at_end(void (*fn)(void))
+{
+	fmap_end.pid = getpid();
+	fmap_end.fn = fn;
+	atexit(fmap_run_at_end);
+}
+
 /* Outside the test guest the mount is made around the program. */
 static inline void fmap_need_mount(char **argv)
 {

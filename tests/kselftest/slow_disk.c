@@ -18,11 +18,12 @@
 #define FILE_PAGES	64
 #define SECTORS		(64 << 11)
 
-enum state { GOOD, SLOW, BROKEN };
+/* HELD: what is not readahead waits until the disk is GOOD again. */
+enum state { GOOD, SLOW, BROKEN, HELD };
+
+#define ZRAM		"/dev/zram0"
 
 FIXTURE(slow_disk) {
-	char zram[32];
-	char disk[32];
 	struct fmap_path lower;
 	struct fmap_path mnt;
 	struct fmap_counters before;
@@ -32,30 +33,45 @@ FIXTURE(slow_disk) {
 	unsigned char *map;
 };
 
-static bool set_disk(const FIXTURE_DATA(slow_disk) *self, enum state state)
+static bool set_disk(enum state state)
 {
 	char table[128];
 
+	if (!fmap_sh("dmsetup suspend --noflush --nolockfs --noudevsync %s", DM))
+		return false;
+	if (state == HELD)
+		return true;
 	if (state == BROKEN)
 		snprintf(table, sizeof(table), "0 %d error", SECTORS);
 	else if (state == SLOW)
-		snprintf(table, sizeof(table), "0 %d delay %s 0 500", SECTORS, self->zram);
+		snprintf(table, sizeof(table), "0 %d delay %s 0 1000", SECTORS, ZRAM);
 	else
-		snprintf(table, sizeof(table), "0 %d linear %s 0", SECTORS, self->zram);
-	return fmap_sh("dmsetup suspend --noflush --nolockfs --noudevsync %s", DM) &&
-	       fmap_sh("dmsetup reload %s --table '%s'", DM, table) &&
+		snprintf(table, sizeof(table), "0 %d linear %s 0", SECTORS, ZRAM);
+	return fmap_sh("dmsetup reload %s --table '%s'", DM, table) &&
 	       fmap_sh("dmsetup resume --noudevsync %s", DM);
 }
 
-static bool make_disk(FIXTURE_DATA(slow_disk) *self)
+static const char *disk(void)
 {
-	if (!fmap_sh("modprobe zram num_devices=1 && modprobe dm-mod && modprobe dm-delay"))
+	FILE *f = popen("dmsetup info -c --noheadings -o minor " DM, "r");
+	static char path[32];
+	unsigned int minor;
+
+	if (!f || fscanf(f, "%u", &minor) != 1)
+		fmap_die("dmsetup info");
+	pclose(f);
+	snprintf(path, sizeof(path), "/dev/dm-%u", minor);
+	return path;
+}
+
+static bool make_disk(void)
+{
+	if (!fmap_sh("modprobe -a zram dm-mod dm-delay"))
 		return false;
-	snprintf(self->zram, sizeof(self->zram), "/dev/zram0");
-	fmap_sh("echo 1 >/sys/block/zram0/reset");
-	return fmap_sh("echo 64M >/sys/block/zram0/disksize") &&
+	return fmap_sh("echo 1 >/sys/block/zram0/reset; echo 64M >/sys/block/zram0/disksize") &&
 	       fmap_sh("dmsetup create --noudevsync %s --table '0 %d linear %s 0'", DM,
-		       SECTORS, self->zram);
+		       SECTORS, ZRAM) &&
+	       fmap_sh("mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0 %s", disk());
 }
 
 static void remove_disk(void)
@@ -64,26 +80,9 @@ static void remove_disk(void)
 	fmap_sh("echo 1 >/sys/block/zram0/reset");
 }
 
-static unsigned int dm_minor(void)
-{
-	FILE *f = popen("dmsetup info -c --noheadings -o minor " DM, "r");
-	unsigned int minor = ~0U;
-
-	if (!f || fscanf(f, "%u", &minor) != 1)
-		fmap_die("dmsetup info");
-	pclose(f);
-	return minor;
-}
-
 FIXTURE_SETUP(slow_disk)
 {
-	if (access("/usr/sbin/dmsetup", X_OK) && access("/sbin/dmsetup", X_OK))
-		SKIP(return, "no dmsetup");
-	if (!make_disk(self))
-		SKIP(return, "no zram or no device mapper");
-	snprintf(self->disk, sizeof(self->disk), "/dev/dm-%u", dm_minor());
-	ASSERT_TRUE(fmap_sh("mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0 %s", self->disk));
-	fmap_own_mount(DIR, "ext4", self->disk, "");
+	fmap_own_mount(DIR, "ext4", disk(), "");
 	probe_init();
 	self->page = fmap_page();
 	self->len = FILE_PAGES * self->page;
@@ -98,11 +97,11 @@ FIXTURE_SETUP(slow_disk)
 
 FIXTURE_TEARDOWN(slow_disk)
 {
-	EXPECT_TRUE(set_disk(self, GOOD));
+	EXPECT_TRUE(set_disk(GOOD));
 	munmap(self->map, self->len);
 	close(self->fd);
+	unlink(self->lower.s);
 	EXPECT_EQ(0, fmap_own_umount(DIR));
-	remove_disk();
 }
 
 #define COUNT()	fmap_counters_since(&self->before, &self->d)
@@ -143,7 +142,7 @@ static void kill_both(struct __test_metadata *_metadata, FIXTURE_DATA(slow_disk)
 	fmap_remount(engine);
 	madvise(self->map, self->len, MADV_RANDOM);
 	fmap_read_counters(&self->before);
-	ASSERT_TRUE(set_disk(self, SLOW));
+	ASSERT_TRUE(set_disk(HELD));
 	reader = child_faults(self);
 	EXPECT_TRUE(fmap_wait_for("flt_read_sync", &self->before, 1));
 	waiter = child_faults(self);
@@ -181,7 +180,7 @@ TEST_F(slow_disk, killed_retry)
 /* Fault-around finds what readahead has not brought yet, and leaves it alone. */
 TEST_F(slow_disk, read_in_time)
 {
-	ASSERT_TRUE(set_disk(self, SLOW));
+	ASSERT_TRUE(set_disk(SLOW));
 	EXPECT_EQ(pattern(1, 0), self->map[0]);
 	EXPECT_EQ(pattern(1, self->page), self->map[self->page]);
 	COUNT();
@@ -200,7 +199,7 @@ TEST_F(slow_disk, under_io)
 {
 	pthread_t thread;
 
-	ASSERT_TRUE(set_disk(self, SLOW));
+	ASSERT_TRUE(set_disk(SLOW));
 	pthread_create(&thread, NULL, load, self->map);
 	EXPECT_TRUE(fmap_wait_for("lck_calls", &self->before, 1));
 	EXPECT_EQ(pattern(1, self->page), self->map[self->page]);
@@ -215,7 +214,7 @@ TEST_F(slow_disk, under_io)
 
 TEST_F(slow_disk, broken)
 {
-	ASSERT_TRUE(set_disk(self, BROKEN));
+	ASSERT_TRUE(set_disk(BROKEN));
 	EXPECT_EQ(-SIGBUS, probe_read(self->map));
 	COUNT();
 	EXPECT_COUNT(1, self->d, err_read_eio);
@@ -225,7 +224,7 @@ TEST_F(slow_disk, broken)
 	COUNT();
 	EXPECT_LE(1, self->d.fa_skip_not_uptodate);
 	EXPECT_LE(1, self->d.rty_read_err);
-	ASSERT_TRUE(set_disk(self, GOOD));
+	ASSERT_TRUE(set_disk(GOOD));
 	EXPECT_EQ(pattern(1, 0), probe_read(self->map));
 }
 
@@ -249,7 +248,7 @@ TEST_F(slow_disk, stable_page)
 {
 	unsigned char *map = dirty_page(self);
 
-	ASSERT_TRUE(set_disk(self, SLOW));
+	ASSERT_TRUE(set_disk(SLOW));
 	start_writeback(self);
 	map[0] = 3;
 	COUNT();
@@ -258,15 +257,23 @@ TEST_F(slow_disk, stable_page)
 	munmap(map, self->len);
 }
 
-/* Thrown away while it is written, a page is marked for reclaim: the same bit. */
+/* Reclaim that meets a page under writeback marks it: with the same bit. */
 TEST_F(slow_disk, reclaim_is_no_marker)
 {
+	int tries;
+
+	if (!fmap_group_enter())
+		SKIP(return, "no memory cgroup");
 	munmap(dirty_page(self), self->len);
-	ASSERT_TRUE(set_disk(self, SLOW));
+	ASSERT_TRUE(set_disk(HELD));
 	start_writeback(self);
-	posix_fadvise(self->fd, 0, self->page, POSIX_FADV_DONTNEED);
-	self->map[0] = 1;
-	COUNT();
+	for (tries = 0; tries < 10 && !self->d.ara_marker_is_reclaim; tries++) {
+		fmap_group_reclaim();
+		madvise(self->map, self->page, MADV_DONTNEED);
+		self->map[0] = 1;
+		COUNT();
+	}
+	fmap_group_leave();
 	EXPECT_COUNT(1, self->d, ara_marker_is_reclaim);
 	EXPECT_COUNT(0, self->d, ara_trigger);
 }
@@ -296,4 +303,17 @@ TEST_F(slow_disk, frozen)
 	close(dir);
 }
 
-FMAP_TEST_MAIN
+/* One disk for all tests. */
+static const char *unfit(void)
+{
+	if (access("/usr/sbin/dmsetup", X_OK) && access("/sbin/dmsetup", X_OK))
+		return "no dmsetup";
+	if (!make_disk()) {
+		remove_disk();
+		return "no compressed memory or no device mapper";
+	}
+	fmap_at_end(remove_disk);
+	return NULL;
+}
+
+FMAP_TEST_MAIN_UNLESS(unfit())
