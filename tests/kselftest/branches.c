@@ -365,6 +365,33 @@ TEST_F(branches, miss_while_a_hole_is_punched)
 	EXPECT_LE(1, self->d.flt_inval_lock_contended);
 }
 
+/*
+ * The file has shrunk, and its page waits to be removed until the fault that has
+ * locked it is done: which must see that it is beyond the end.
+ */
+TEST_F(branches, truncated_while_locked)
+{
+	struct touch locker = { .at = self->map + 20 * self->page, .store = true };
+	unsigned int tries;
+	pthread_t locking;
+
+	/* The size may be changed too late; then it is tried again. */
+	for (tries = 0; tries < 5 && !self->d.flt_sigbus_eof_post; tries++) {
+		ASSERT_EQ(0, ftruncate(self->fd, self->len));
+		madvise(self->map, self->len, MADV_DONTNEED);
+		fmap_warm(self->lower.s);
+		fmap_read_counters(&self->before);
+		fmap_arm("pause_locked 1");
+		pthread_create(&locking, NULL, touch, &locker);
+		ASSERT_TRUE(fmap_wait_for("trg_fired", &self->before, 1));
+		ASSERT_EQ(0, ftruncate(self->fd, self->page));
+		pthread_join(locking, NULL);
+		COUNT();
+	}
+	EXPECT_COUNT(1, self->d, flt_sigbus_eof_post);
+	EXPECT_EQ(-SIGBUS, locker.got);
+}
+
 /* The page is cut off between the fault and the permission to write to it. */
 TEST_F(branches, truncated_before_mkwrite)
 {
@@ -524,8 +551,14 @@ TEST_F(branches, only_page)
 
 /*
  * A huge page of the file that could not be split when the file was cut in its
- * middle, because somebody has a reference to it, must not be mapped as one.
+ * middle, because somebody has a reference to it, nor be dropped, because it is
+ * dirty. It must not be mapped as one.
  */
+static unsigned char *map_tables(const FIXTURE_DATA(branches) *self)
+{
+	return fmap_map_at_slot(self->fd, 0, self->len, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+}
+
 TEST_F(branches, huge_page_across_the_end)
 {
 	size_t table = fmap_table_bytes();
@@ -535,25 +568,24 @@ TEST_F(branches, huge_page_across_the_end)
 	if (!lower_is("xfs"))
 		SKIP(return, "no folios of that size");
 	munmap(self->map, self->len);
-	close(make_file(self->lower.s, 2 * table, 1));
-	ASSERT_EQ(0, fmap_evict(self->lower.s));
 	self->len = 2 * table;
-	self->map = fmap_map_at_slot(self->fd, 0, self->len, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE, 0);
+	close(make_file(self->lower.s, self->len, 1));
+	ASSERT_EQ(0, fmap_evict(self->lower.s));
+	self->map = map_tables(self);
 	ASSERT_EQ(0, madvise(self->map, self->len, MADV_HUGEPAGE));
 	EXPECT_EQ(pattern(1, 0), self->map[0]);
 	COUNT();
 	EXPECT_LE(1, self->d.dlg_hugepage);
-	if (!self->d.fa_pmd_mapped)
-		TH_LOG("the page was not mapped as a huge one");
+	EXPECT_COUNT(1, self->d, fa_pmd_mapped);
+	self->map[1] = 1;
 	ASSERT_EQ(0, pipe(p));
 	iov = (struct iovec) { self->map, self->page };
 	ASSERT_EQ((ssize_t)self->page, vmsplice(p[1], &iov, 1, 0));
 	ASSERT_EQ(0, ftruncate(self->fd, table / 2));
 	munmap(self->map, self->len);
-	self->map = fmap_map_at_slot(self->fd, 0, self->len, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE, 0);
+	self->map = map_tables(self);
 	EXPECT_EQ(pattern(1, 0), self->map[0]);
+	EXPECT_EQ(-SIGBUS, probe_read(self->map + table / 2 + self->page));
 	COUNT();
 	if (fmap_kernel() >= 612)
 		EXPECT_LE(1, self->d.fa_pmd_denied_eof);
