@@ -340,6 +340,7 @@ static vm_fault_t fmap_fault_end(struct fmap_fault *f)
 	if (f->inval_locked)
 		filemap_invalidate_unlock_shared(f->mapping);
 	fmap_fault_count(f, f->outcome);
+	fmap_end_nowait(f);
 	if (ret & VM_FAULT_ERROR)
 		fmap_failure(f->fvo->sbi, f->file, f->index, f->failure, f->err);
 	if (f->release)
@@ -421,6 +422,7 @@ static vm_fault_t fmap_fault_run(struct fmap_fault *f)
 		why = fmap_miss_needs_lower(f);
 		if (why != FMAP_flt_miss) {
 			fmap_fault_count(f, why);
+			fmap_end_nowait(f);
 			return fmap_lower_fault(f->vmf, f->fvo, FMAP_flt_delegated);
 		}
 	}
@@ -508,7 +510,8 @@ vm_fault_t fmap_fault(struct vm_fault *vmf)
 	};
 
 	fmap_count(sbi, FMAP_flt_calls);
-	if (fmap_fault_trigger(&f, FMAP_TRG_nowait))
+	if (!f.engine->native && fvo->fault_is_filemap &&
+	    fmap_fault_trigger(&f, FMAP_TRG_nowait))
 		fmap_force_nowait(&f);
 	fmap_count_context(sbi, vmf);
 	if (f.engine->native)

@@ -46,6 +46,14 @@ void fmap_lose_data(struct folio *folio);
 void fmap_pause(void);
 void fmap_hold_up(const struct fmap_sb_info *sbi);
 void fmap_force_nowait(struct fmap_fault *f);
+
+/* The rest of the fault is not ours, or there is none: as its caller wants it. */
+static inline void fmap_end_nowait(struct fmap_fault *f)
+{
+	if (f->forced_nowait)
+		f->vmf->flags &= ~FAULT_FLAG_RETRY_NOWAIT;
+}
+
 void fmap_around_triggers(const struct vm_fault *vmf,
 			  const struct fmap_sb_info *sbi, struct fmap_range win);
 struct folio *fmap_around_freeze(const struct vm_fault *vmf,
