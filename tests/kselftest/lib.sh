@@ -127,6 +127,13 @@ fmap_debugfs() {
 	echo "/sys/kernel/debug/fmapfs/$(mountpoint -d "$1")"
 }
 
+# fmap_forget FILE...: nothing of these is cached any more, and the rest still is
+fmap_forget() {
+	for fmap_file in "$@"; do
+		dd of="$fmap_file" oflag=nocache conv=notrunc,fdatasync count=0 status=none
+	done
+}
+
 # --- counters ---------------------------------------------------------------
 
 # fmap_stat NAME [MNT]: value of one counter
