@@ -113,6 +113,46 @@ static void fmap_drop_fown(struct file *file)
 	own->signum = 0;
 }
 
+static void fmap_count_open(const struct file *file)
+{
+	if (file->f_mode & FMODE_WRITER)
+		WARN_ON_ONCE(get_write_access(file_inode(file)));
+	else if (file->f_mode & FMODE_READ)
+		i_readcount_inc(file_inode(file));
+}
+
+static void fmap_uncount_open(const struct file *file)
+{
+	if (file->f_mode & FMODE_WRITER)
+		put_write_access(file_inode(file));
+	else if (file->f_mode & FMODE_READ)
+		i_readcount_dec(file_inode(file));
+}
+
+/* Keeps two threads from taking the one open that is counted too often twice. */
+static DEFINE_MUTEX(fmap_lease_mutex);
+
+/*
+ * Who wants a write lease has to be the only one who has the inode open, and has
+ * it open twice where reading and writing have a lower file of their own. The
+ * other one stays counted, so that the inode never looks like one that is closed.
+ */
+static int fmap_setlease_once(const struct fmap_file *ff, fmap_lease_arg_t arg,
+			      struct file_lease **lease, void **priv)
+{
+	int err;
+
+	if (ff->lower == ff->backing)
+		return vfs_setlease(ff->backing, arg, lease, priv);
+
+	mutex_lock(&fmap_lease_mutex);
+	fmap_uncount_open(ff->lower);
+	err = vfs_setlease(ff->backing, arg, lease, priv);
+	fmap_count_open(ff->lower);
+	mutex_unlock(&fmap_lease_mutex);
+	return err;
+}
+
 /**
  * fmap_setlease - ->setlease
  * @file:	our file
@@ -128,7 +168,8 @@ static void fmap_drop_fown(struct file *file)
 int fmap_setlease(struct file *file, fmap_lease_arg_t arg,
 		  struct file_lease **lease, void **priv)
 {
-	struct file *lower = fmap_file(file)->backing;
+	const struct fmap_file *ff = fmap_file(file);
+	struct file *lower = ff->backing;
 	int err;
 
 	if (lease && *lease) {
@@ -139,7 +180,7 @@ int fmap_setlease(struct file *file, fmap_lease_arg_t arg,
 			return err;
 		fmap_fl_file(*lease) = lower;
 	}
-	err = vfs_setlease(lower, arg, lease, priv);
+	err = fmap_setlease_once(ff, arg, lease, priv);
 	if (!err && arg == F_UNLCK)
 		fmap_drop_fown(file);
 	return err;

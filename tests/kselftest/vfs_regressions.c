@@ -826,4 +826,50 @@ TEST(text_busy)
 	unlink(below);
 }
 
+/* --- a write lease is for the only one who has the file open ------------------------- */
+
+/* An errno, or 0. */
+static int set_lease(int fd, int type)
+{
+	return fcntl(fd, F_SETLEASE, type) ? errno : 0;
+}
+
+TEST(write_lease)
+{
+	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	const char *below = TOP(LOWER, "write-lease"), *above = TOP(FMAP, "write-lease");
+	int fd, other, i;
+
+	signal(SIGIO, SIG_IGN);
+	make_probe(below, 0755);
+	fd = open(below, O_RDWR);
+	if (set_lease(fd, F_WRLCK))
+		SKIP(return, "%s has no write leases", fmap_lowerfs());
+	close(fd);
+	for (i = 0; i < 3; i++) {
+		fd = open(above, modes[i]);
+		EXPECT_EQ(0, set_lease(fd, F_WRLCK));
+		EXPECT_EQ(-1, open(below, O_RDONLY | O_NONBLOCK));
+		EXPECT_EQ(EWOULDBLOCK, errno);
+		EXPECT_EQ(0, set_lease(fd, F_UNLCK));
+		other = open(below, O_RDONLY | O_NONBLOCK);
+		EXPECT_LE(0, other);
+		EXPECT_EQ(EAGAIN, set_lease(fd, F_WRLCK));
+		close(other);
+		other = open(above, modes[i]);
+		EXPECT_EQ(EAGAIN, set_lease(fd, F_WRLCK));
+		close(other);
+		EXPECT_EQ(0, set_lease(fd, F_WRLCK));
+		EXPECT_EQ(0, set_lease(fd, F_UNLCK));
+		EXPECT_EQ(modes[i] == O_RDONLY, exec_probe(AT_FDCWD, above) >= GOT_NOTHING);
+		close(fd);
+	}
+	/* All that was counted is counted no more. */
+	EXPECT_LE(GOT_NOTHING, exec_probe(AT_FDCWD, above));
+	fd = open(below, O_RDWR);
+	EXPECT_EQ(0, set_lease(fd, F_WRLCK));
+	close(fd);
+	unlink(below);
+}
+
 FMAP_TEST_MAIN
