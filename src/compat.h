@@ -165,6 +165,18 @@ static inline long vfs_splice_read(struct file *in, loff_t *ppos,
 			  0, NULL)
 #endif
 
+/*
+ * 6.6: a freeze is the user's or the kernel's own. Before, nobody is told: the
+ * last parameter is not there.
+ */
+#ifdef FMAP_HAVE_FREEZE_HOLDER
+#define FMAP_FREEZE_PARAMS(sb)	struct super_block *(sb), enum freeze_holder who
+#define FMAP_FREEZE_ARGS(sb)	(sb), who
+#else
+#define FMAP_FREEZE_PARAMS(sb)	struct super_block *(sb)
+#define FMAP_FREEZE_ARGS(sb)	(sb)
+#endif
+
 #ifdef FMAP_HAVE_BACKING_FILE
 #include <linux/backing-file.h>
 

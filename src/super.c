@@ -347,6 +347,30 @@ static int fmap_sync_fs(struct super_block *sb, int wait)
 	return err;
 }
 
+/*
+ * FIFREEZE: of the lower filesystem, as through a bind mount. Ours has nothing
+ * of its own to write, and all that changes it takes freeze protection below.
+ */
+static int fmap_freeze_super(FMAP_FREEZE_PARAMS(sb))
+{
+	struct super_block *lower = fmap_sbi(sb)->lower.dentry->d_sb;
+
+	if (lower->s_op->freeze_super)
+		return lower->s_op->freeze_super(FMAP_FREEZE_ARGS(lower));
+	if (!lower->s_op->freeze_fs)
+		return -EOPNOTSUPP;
+	return freeze_super(FMAP_FREEZE_ARGS(lower));
+}
+
+static int fmap_thaw_super(FMAP_FREEZE_PARAMS(sb))
+{
+	struct super_block *lower = fmap_sbi(sb)->lower.dentry->d_sb;
+
+	if (lower->s_op->thaw_super)
+		return lower->s_op->thaw_super(FMAP_FREEZE_ARGS(lower));
+	return thaw_super(FMAP_FREEZE_ARGS(lower));
+}
+
 static int fmap_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct path path = fmap_lower_path(dentry);
@@ -362,6 +386,8 @@ const struct super_operations fmap_super_ops = {
 	.drop_inode	= generic_delete_inode,
 	.evict_inode	= fmap_evict_inode,
 	.sync_fs	= fmap_sync_fs,
+	.freeze_super	= fmap_freeze_super,
+	.thaw_super	= fmap_thaw_super,
 	.statfs		= fmap_statfs,
 	.show_options	= fmap_show_options,
 };

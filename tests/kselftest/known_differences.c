@@ -4,6 +4,7 @@
  * page says so: that it is this answer, and that it does no harm.
  */
 #include <linux/fs.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 
 #include "mapping.h"
@@ -31,32 +32,6 @@ TEST(private_ioctls)
 	EXPECT_EQ(ENOTTY, errno);
 	EXPECT_EQ(-1, ioctl(fd, FIBMAP, &block));
 	EXPECT_EQ(EINVAL, errno);
-}
-
-TEST(freeze)
-{
-	int fd = open(fmap_mnt(), O_RDONLY);
-
-	EXPECT_EQ(-1, ioctl(fd, FIFREEZE, 0));
-	EXPECT_EQ(EOPNOTSUPP, errno);
-}
-
-/* The lower filesystem can be frozen, which holds up writers above. */
-TEST(freeze_below)
-{
-	int below = open(fmap_lower(), O_RDONLY), fd = fd_of("freeze"), status;
-	pid_t pid;
-
-	if (ioctl(below, FIFREEZE, 0))
-		SKIP(return, "%s cannot be frozen", fmap_lowerfs());
-	pid = fork();
-	if (!pid)
-		_exit(write(fd, "x", 1) == 1 ? 0 : 1);
-	usleep(500000);
-	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
-	EXPECT_EQ(0, ioctl(below, FITHAW, 0));
-	EXPECT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_EQ(0, status);
 }
 
 TEST(getlease)
@@ -115,21 +90,80 @@ TEST(handles_of_a_part)
 	rmdir(part.s);
 }
 
-/* A file that grew below is copied to its old end until somebody looks. */
-TEST(copy_to_old_end)
+/* Whoever watches a file by one path is not told of what is done by the other. */
+TEST(events_of_one_path)
 {
+	int in = inotify_init1(IN_NONBLOCK), fd, below;
+	char ev[4096];
+
+	fd = make_file(path_in(fmap_mnt(), "watched"), 10, 1);
+	below = open(path_in(fmap_lower(), "watched"), O_RDWR);
+	ASSERT_LE(0, inotify_add_watch(in, path_in(fmap_mnt(), "watched"), IN_MODIFY));
+	ASSERT_EQ(1, write(below, "x", 1));
+	EXPECT_EQ(-1, read(in, ev, sizeof(ev)));
+	EXPECT_EQ(EAGAIN, errno);
+	ASSERT_EQ(1, write(fd, "x", 1));
+	EXPECT_LT(0, read(in, ev, sizeof(ev)));
+	/* The other way round they are: that is where it is written. */
+	close(in);
+	in = inotify_init1(IN_NONBLOCK);
+	ASSERT_LE(0, inotify_add_watch(in, path_in(fmap_lower(), "watched"), IN_MODIFY));
+	ASSERT_EQ(1, write(fd, "x", 1));
+	EXPECT_LT(0, read(in, ev, sizeof(ev)));
+	unlink(path_in(fmap_mnt(), "watched"));
+}
+
+/* Hints for the disk are kept in the inode, and there are two of it. */
+TEST(write_hint)
+{
+	uint64_t hint = RWH_WRITE_LIFE_SHORT, seen = 0;
+	int fd = make_file(path_in(fmap_mnt(), "hint"), 10, 1);
+	int below = open(path_in(fmap_lower(), "hint"), O_RDWR);
+
+	if (fcntl(below, F_SET_RW_HINT, &hint))
+		SKIP(unlink(path_in(fmap_mnt(), "hint")); return, "no hints: %s",
+		     strerror(errno));
+	hint = RWH_WRITE_LIFE_LONG;
+	EXPECT_EQ(0, fcntl(fd, F_SET_RW_HINT, &hint));
+	EXPECT_EQ(0, fcntl(fd, F_GET_RW_HINT, &seen));
+	EXPECT_EQ((uint64_t)RWH_WRITE_LIFE_LONG, seen);
+	EXPECT_EQ(0, fcntl(below, F_GET_RW_HINT, &seen));
+	EXPECT_EQ((uint64_t)RWH_WRITE_LIFE_SHORT, seen);
+	unlink(path_in(fmap_mnt(), "hint"));
+}
+
+/* A file that grew below has its old end here until somebody looks. */
+TEST(old_end)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_END, .l_len = 1 };
 	const char *path = path_in(fmap_mnt(), "grows");
 	int fd, below, to = fd_of("copy");
 	struct stat st;
+	int left = 0;
 
 	fd = make_file(path, 4096, 1);
+	lseek(fd, 0, SEEK_SET);
 	ASSERT_EQ(0, fstat(fd, &st));
 	below = open(path_in(fmap_lower(), "grows"), O_WRONLY | O_APPEND);
 	ASSERT_EQ(4096, write(below, malloc(4096), 4096));
 	EXPECT_EQ(4096, copy_file_range(fd, &(loff_t){ 0 }, to, NULL, 8192, 0));
+	EXPECT_EQ(0, ioctl(fd, FIONREAD, &left));
+	EXPECT_EQ(4096, left);
+	/* Whose lock begins at the end has it at the old one. */
+	EXPECT_EQ(0, fcntl(fd, F_SETLK, &fl));
+	if (!fork()) {
+		struct flock seen = { .l_type = F_WRLCK };
+
+		_exit(fcntl(below, F_GETLK, &seen) || seen.l_type != F_WRLCK ||
+		      seen.l_start != 4096);
+	}
+	wait(&left);
+	EXPECT_EQ(0, left);
 	ASSERT_EQ(0, fstat(fd, &st));
 	EXPECT_EQ(8192, st.st_size);
 	EXPECT_EQ(8192, copy_file_range(fd, &(loff_t){ 0 }, to, NULL, 8192, 0));
+	EXPECT_EQ(0, ioctl(fd, FIONREAD, &left));
+	EXPECT_EQ(8192, left);
 	unlink(path);
 }
 
