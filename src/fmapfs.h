@@ -23,7 +23,6 @@
 #include <linux/mm.h>
 #include <linux/mount.h>
 #include <linux/percpu.h>
-#include <linux/workqueue.h>
 
 #include <fmapfs/counters.h>
 
@@ -112,14 +111,12 @@ struct fmap_sb_info {
  * @lower:	the lower inode, referenced
  * @vm_ops:	copies of the lower's vm_ops, newest first (map.c)
  * @vm_ops_lock: serialises additions to @vm_ops
- * @prune:	drops unused dentries when the last name is gone below
  */
 struct fmap_inode {
 	struct inode vfs_inode;
 	struct inode *lower;
 	struct fmap_vm_ops *vm_ops;
 	spinlock_t vm_ops_lock;	/* additions to vm_ops */
-	struct work_struct prune;
 };
 
 /**
@@ -218,10 +215,8 @@ void fmap_dentry_adopt(struct dentry *dentry, struct dentry *lower);
 extern const struct dentry_operations fmap_dentry_ops;
 
 /* watch.c */
-void fmap_prune_work(struct work_struct *work);
 int fmap_watch_begin(struct super_block *sb);
 void fmap_watch_end(struct super_block *sb);
-int fmap_watch_init(void);
 void fmap_watch_exit(void);
 
 /* dir.c */

@@ -142,7 +142,6 @@ struct inode *fmap_alloc_inode(struct super_block *sb)
 	fi->lower = NULL;
 	fi->vm_ops = NULL;
 	spin_lock_init(&fi->vm_ops_lock);
-	INIT_WORK(&fi->prune, fmap_prune_work);
 	return &fi->vfs_inode;
 }
 

@@ -35,17 +35,12 @@ static int __init fmap_init(void)
 	err = fmap_trigger_init();
 	if (err)
 		goto out_io;
-	err = fmap_watch_init();
-	if (err)
-		goto out_trigger;
 	fmap_debugfs_init();
 	err = register_filesystem(&fmap_fs_type);
 	if (!err)
 		return 0;
 
 	fmap_debugfs_exit();
-	fmap_watch_exit();
-out_trigger:
 	fmap_trigger_exit();
 out_io:
 	fmap_io_exit();

@@ -5,8 +5,10 @@
  * another mount of ours, would keep its disk space until memory gets tight or
  * somebody looks the name up. So the lower filesystem is watched for it.
  *
- * The event comes in the middle of the unlink: what it asks for is done later.
- * Dentries that are in use then go with their last user (->d_delete).
+ * The event comes in the middle of the unlink, with locks of the lower filesystem
+ * held. Whoever unlinks also holds the file, so nothing is freed below before the
+ * end of that; but it is then, when a program may count on the space. Dentries that
+ * are in use go with their last user (->d_delete).
  */
 #include <linux/fsnotify_backend.h>
 #include <linux/slab.h>
@@ -23,31 +25,7 @@ struct fmap_watch {
 	struct super_block *sb;
 };
 
-static struct workqueue_struct *fmap_prune_wq;
-
-/**
- * fmap_prune_work - drop the unused dentries of an inode
- * @work:	of the inode, which is referenced
- */
-void fmap_prune_work(struct work_struct *work)
-{
-	struct inode *inode = &container_of(work, struct fmap_inode, prune)->vfs_inode;
-
-	d_prune_aliases(inode);
-	iput(inode);
-}
-
-static void fmap_prune_later(struct inode *inode)
-{
-	/* Queued already: that holds a reference, and has not begun. */
-	if (!queue_work(fmap_prune_wq, &fmap_i(inode)->prune))
-		iput(inode);
-}
-
-/*
- * The last name of a file is gone when its link count changes to zero. With the
- * locks of the caller held, some of them of the lower inode or its directory.
- */
+/* The last name of a file is gone when its link count changes to zero. */
 static int fmap_watch_event(struct fsnotify_group *group, u32 mask,
 			    const void *data, int data_type, struct inode *dir,
 			    const struct qstr *name, u32 cookie,
@@ -60,8 +38,10 @@ static int fmap_watch_event(struct fsnotify_group *group, u32 mask,
 	if (!mark || !lower || lower->i_nlink)
 		return 0;
 	inode = fmap_ilookup(container_of(mark, struct fmap_watch, mark)->sb, lower);
-	if (inode)
-		fmap_prune_later(inode);
+	if (inode) {
+		d_prune_aliases(inode);
+		iput(inode);
+	}
 	return 0;
 }
 
@@ -141,18 +121,6 @@ void fmap_watch_end(struct super_block *sb)
 	/* Also waits for those who have found the mark. */
 	fsnotify_wait_marks_destroyed();
 	fsnotify_put_group(group);
-	flush_workqueue(fmap_prune_wq);
-}
-
-/**
- * fmap_watch_init - when the module loads
- *
- * Return: 0 or -ENOMEM.
- */
-int fmap_watch_init(void)
-{
-	fmap_prune_wq = alloc_workqueue("fmapfs-prune", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return fmap_prune_wq ? 0 : -ENOMEM;
 }
 
 /** fmap_watch_exit - when the module goes */
@@ -160,5 +128,4 @@ void fmap_watch_exit(void)
 {
 	/* The mark of a mount that failed is freed later, by fmap_watch_free(). */
 	fsnotify_wait_marks_destroyed();
-	destroy_workqueue(fmap_prune_wq);
 }
