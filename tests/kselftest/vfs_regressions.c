@@ -31,9 +31,6 @@
 #ifndef RWF_NOAPPEND
 #define RWF_NOAPPEND	0x00000020
 #endif
-#ifndef FS_CASEFOLD_FL
-#define FS_CASEFOLD_FL	0x40000000
-#endif
 #ifndef SYS_cachestat
 #define SYS_cachestat	451
 #endif
@@ -676,36 +673,6 @@ TEST(rwf_noappend)
 	EXPECT_EQ(10, pread(fd, buf, sizeof(buf), 0));
 	EXPECT_EQ(0, memcmp(buf, "01XY456789", 10));
 	unlink(TOP(FMAP, "noappend"));
-}
-
-TEST(casefolded)
-{
-	long flags = FS_CASEFOLD_FL;
-	struct stat st;
-	int fd;
-
-	ASSERT_EQ(0, mkdir(TOP(LOWER, "fold"), 0777));
-	/* A negative dentry of ours from before. */
-	EXPECT_EQ(-1, stat(TOP(FMAP, "fold/x"), &st));
-	EXPECT_EQ(ENOENT, errno);
-	fd = open(TOP(LOWER, "fold"), O_RDONLY | O_DIRECTORY);
-	if (ioctl(fd, FS_IOC_SETFLAGS, &flags)) {
-		rmdir(TOP(LOWER, "fold"));
-		SKIP(return, "no case-folded directories: %s", strerror(errno));
-	}
-	close(fd);
-	EXPECT_EQ(-1, stat(TOP(FMAP, "fold/x"), &st));
-	EXPECT_EQ(EREMOTE, errno);
-	EXPECT_EQ(-1, open(TOP(FMAP, "fold/new"), O_RDWR | O_CREAT, 0644));
-	EXPECT_EQ(EREMOTE, errno);
-	close(open(TOP(LOWER, "fold/x"), O_RDWR | O_CREAT, 0644));
-	EXPECT_EQ(-1, stat(TOP(FMAP, "fold/X"), &st));
-	EXPECT_EQ(EREMOTE, errno);
-	EXPECT_EQ(0, stat(TOP(LOWER, "fold/X"), &st));
-	EXPECT_EQ(-1, mount(TOP(LOWER, "fold"), TOP(LOWER, "fold"), "fmapfs", 0, NULL));
-	EXPECT_EQ(EINVAL, errno);
-	unlink(TOP(LOWER, "fold/x"));
-	rmdir(TOP(LOWER, "fold"));
 }
 
 /* Is the page at @p, in the page cache, dirty? */
