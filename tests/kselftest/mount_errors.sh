@@ -12,14 +12,15 @@ here=$(cd "$(dirname "$0")" && pwd)
 fsopen_log=$here/fsopen_log
 
 fmap_begin "$0" "$@"
-ktap_set_plan 59
+ktap_set_plan 61
 
 below=$FMAP_LOWER/mount_errors
 at=$(mktemp -d)
 work=$(mktemp -d)
 
 clean_up() {
-	for dir in "$at" "$work/above" "$work/merged2" "$work/merged" "$work" "$below"; do
+	for dir in "$at" "$work/above" "$work/merged2" "$work/merged" \
+		   "$work/bound" "$work/upper" "$work" "$below"; do
 		while mountpoint -q "$dir"; do umount -l "$dir" || break; done
 	done
 	rm -rf "$below" "$work" "$fmap_tmp"
@@ -133,6 +134,18 @@ test_overlay_above() {
 		umount "$work/above" && umount "$at"
 }
 
+# It refuses what has a ->d_real, and says so.
+test_overlay_upper() {
+	mkdir -p "$work/upper-below/upper" "$work/upper-below/work" "$work/upper" "$work/refused" &&
+		mount -t fmapfs "$work/upper-below" "$work/upper" || return 1
+	set_mark
+	said=$("$fsopen_log" -m overlay overlay "$work/refused" \
+		"lowerdir=$work/plain,upperdir=$work/upper/upper,workdir=$work/upper/work")
+	has "errno EINVAL" "mount(2)" || return 1
+	said=$(new_dmesg)
+	has "not supported as upperdir" "the kernel log" && umount "$work/upper"
+}
+
 # Directories for overlay, on a filesystem that is not an overlay itself.
 test_too_deep() {
 	overlay_over "$work/merged2" "$work/merged" || return 1
@@ -142,9 +155,11 @@ test_too_deep() {
 if mount -t tmpfs tmpfs "$work" && modprobe -q overlay; then
 	ktap_test_result "fmapfs over overlay" test_over_overlay
 	ktap_test_result "overlay over fmapfs" test_overlay_above
+	ktap_test_result "refused: overlay with its upper layer on fmapfs" test_overlay_upper
 	ktap_test_result "refused: fmapfs over overlay over overlay" test_too_deep
 else
-	for name in "fmapfs over overlay" "overlay over fmapfs" "fmapfs over two overlays"; do
+	for name in "fmapfs over overlay" "overlay over fmapfs" "overlay's upper layer" \
+		    "fmapfs over two overlays"; do
 		ktap_test_skip "$name" "no overlay here"
 	done
 fi
@@ -239,13 +254,16 @@ done
 # reads DIR: DIR/file can be read and written through a mount
 reads() {
 	mount -t fmapfs "$1" "$2" || return 1
-	[ "$(cat "$2/file")" = content ] && echo more >>"$2/file" &&
+	[ "$(findmnt -n -o FSTYPE --mountpoint "$2")" = fmapfs ] &&
+		[ "$(cat "$2/file")" = content ] && echo more >>"$2/file" &&
 		umount "$2" && [ "$(tail -n 1 "$1/file")" = more ]
 }
 
 test_odd() {
 	for dir in "$below/two words" "$below/comma,equals=x" "$below/back\\slash" \
-		   "$below/tab	inside" "$below/#hash" "$below/ümlaut" "$below/-dash"; do
+		   "$below/tab	inside" "$below/#hash" "$below/ümlaut" "$below/-dash" \
+		   "$below/new
+line"; do
 		mkdir "$dir" 2>/dev/null || continue
 		echo content >"$dir/file"
 		reads "$dir" "$at" || {
@@ -262,11 +280,19 @@ test_odd() {
 }
 ktap_test_result "odd names of directories" test_odd
 
+# Not over $below: vfat does not take such a name.
 test_shown_escaped() {
-	mkdir -p "$below/a b" && mount -t fmapfs "$below/a b" "$at" &&
-		grep -q "^$below/a\\\\040b $at fmapfs " /proc/mounts && umount "$at"
+	odd="$work/a b	c
+d\\e#f"
+	mkdir -p "$odd" && mount -t fmapfs "$odd" "$odd" || return 1
+	line=$(grep "^$work/a.* fmapfs " /proc/mounts)
+	source=${line%% *}
+	line=${line#* }
+	# shellcheck disable=SC2059 # of the form of an escaped string, on purpose
+	[ "$(printf "$source")" = "$odd" ] && [ "$(printf "${line%% *}")" = "$odd" ] &&
+		[ "$(findmnt -n -o FSTYPE --mountpoint "$odd")" = fmapfs ] && umount "$odd"
 }
-ktap_test_result "a space in the source is escaped in /proc/mounts" test_shown_escaped
+ktap_test_result "odd characters are escaped in /proc/mounts" test_shown_escaped
 
 test_relative() {
 	(cd "$below" && mount -t fmapfs . "$at") && [ -f "$at/dir/file" ] && umount "$at"
@@ -282,6 +308,21 @@ test_over_itself() {
 	umount "$below" && ! mountpoint -q "$below" && [ "$(cat "$below/new")" = above ]
 }
 ktap_test_result "a directory over itself" test_over_itself
+
+# A part of it bound elsewhere, and seen from another namespace, which outlives ours
+test_bind() {
+	mount -t fmapfs "$below" "$at" && mkdir -p "$work/bound" &&
+		mount --bind "$at/dir" "$work/bound" || return 1
+	[ "$(cat "$work/bound/file")" = content ] && echo bound >"$work/bound/new" &&
+		[ "$(cat "$below/dir/new")" = bound ] || return 1
+	umount "$at" && [ "$(cat "$work/bound/file")" = content ] || return 1
+	# shellcheck disable=SC2016 # for the shell in there
+	said=$(unshare -m sh -c 'umount "$1" && cat "$2/dir/file"' sh "$work/bound" "$below")
+	[ "$said" = content ] && mountpoint -q "$work/bound" || return 1
+	mount -o remount,bind,ro "$work/bound" && ! touch "$work/bound/no" 2>/dev/null &&
+		umount "$work/bound"
+}
+ktap_test_result "a part bound elsewhere, and another namespace" test_bind
 
 test_debugfs() {
 	mount -t fmapfs "$below" "$at" && dir=$(fmap_debugfs "$at") && [ -r "$dir/stats" ] &&
