@@ -528,6 +528,23 @@ TEST_F(branches, insert_finds_it_mapped)
 	EXPECT_EQ(pattern(1, 0), loader.got);
 }
 
+/* At the first large folio the rest of the window is the lower's. */
+TEST_F(branches, insert_hands_over)
+{
+	size_t i;
+
+	if (!fmap_large_folios())
+		SKIP(return, "no large folios");
+	fmap_remount("install=insert");
+	fmap_warm(self->lower.s);
+	self->map[60 * self->page] = 1;
+	for (i = 0; i < FILE_PAGES; i++)
+		EXPECT_EQ(i == 60 ? 1 : pattern(1, i * self->page),
+			  self->map[i * self->page]);
+	COUNT();
+	EXPECT_LT(0, self->d.ins_large_folio);
+}
+
 /* --- odds and ends -------------------------------------------------------------------- */
 
 /*
