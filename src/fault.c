@@ -170,6 +170,7 @@ static enum fmap_step fmap_find(struct fmap_fault *f)
 	do {
 		f->folio = fmap_lookup(f);
 		if (f->folio) {
+			f->created = false;
 			fmap_fault_count(f, FMAP_flt_ra_filled);
 			return FMAP_NEXT;
 		}
@@ -177,6 +178,7 @@ static enum fmap_step fmap_find(struct fmap_fault *f)
 	} while (err == -EEXIST);
 
 	if (!err) {
+		f->created = true;
 		fmap_fault_count(f, FMAP_flt_created);
 		return FMAP_NEXT;
 	}

@@ -51,6 +51,7 @@ static inline struct fmap_vm_ops *fmap_vm_ops(const struct vm_area_struct *vma)
  *		From then on vmf->vma must not be touched, and %VM_FAULT_RETRY
  *		is the only legal return
  * @folio:	the folio at hand, referenced, or NULL
+ * @created:	@folio is one that this fault has added, and is still to be read
  * @inval_locked: we hold the invalidate_lock of @mapping, shared
  * @release:	release the fault lock on the way out (killed wait, no pin)
  * @forced_nowait: a trigger forbids waits, not the caller
@@ -74,6 +75,7 @@ struct fmap_fault {
 	unsigned long vm_flags;
 	struct file *fpin;
 	struct folio *folio;
+	bool created;
 	bool inval_locked;
 	bool release;
 	bool forced_nowait;

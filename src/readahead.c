@@ -232,7 +232,8 @@ static int fmap_read_triggers(struct fmap_fault *f)
  * @f:	the fault; invalidate_lock held, f->folio locked and not uptodate
  *
  * Follows filemap_read_folio() (6.12). f->file is valid: by the fault lock or
- * by the pin.
+ * by the pin. May drop the fault lock to wait for a folio that the fault has
+ * created, in an engine that only waits.
  *
  * Return: 0, AOP_TRUNCATED_PAGE, -EINTR when a fatal signal ended the wait,
  * -EIO when the read left no data, or what ->read_folio said. The folio is
@@ -261,6 +262,9 @@ int fmap_read_folio(struct fmap_fault *f)
 	if (err)
 		return err;
 
+	/* A first read was submitted like readahead, and then waited for. */
+	if (f->engine->wait_unlocked && f->created && folio_test_locked(f->folio))
+		f->engine->drop(f, FMAP_drop_for_folio_lock);
 	err = folio_wait_locked_killable(f->folio);
 	if (err)
 		return err;

@@ -57,8 +57,7 @@ static const struct engine engines[] = {
 	{ .name = "lower" },
 	{ .name = "native", .options = "engine=native" },
 	{ .name = "pin", .options = "engine=pin" },
-	/* Gives the lock up for a page under I/O, not for a read of its own. */
-	{ .name = "retry", .options = "engine=retry", .holds = { [SINGLE] = true } },
+	{ .name = "retry", .options = "engine=retry" },
 	{ .name = "hold", .options = "engine=hold",
 	  .holds = { [READAHEAD] = true, [SINGLE] = true } },
 };
