@@ -191,7 +191,8 @@ CONFORMS(case)
 	STAT("DIR/X");
 	LIST("DIR");
 	if (!DO(chdir("diR"))) {
-		if (getcwd(path, sizeof(path)))
+		/* Known: the mount says it in the case of the last lookup. */
+		if (getcwd(path, sizeof(path)) && !lower_is("vfat"))
 			SAY("here: %s", strrchr(path, '/'));
 		DO(chdir(".."));
 	}

@@ -133,6 +133,24 @@ TEST(write_hint)
 	unlink(path_in(fmap_mnt(), "hint"));
 }
 
+/* Where names match in any case: a directory has that of its last lookup. */
+TEST(case_of_a_directory)
+{
+	char path[600];
+	struct stat st;
+
+	ASSERT_EQ(0, mkdir(path_in(fmap_mnt(), "Case"), 0755));
+	if (stat(path_in(fmap_lower(), "case"), &st))
+		SKIP(rmdir(path_in(fmap_mnt(), "Case")); return, "case matters on %s",
+		     fmap_lowerfs());
+	ASSERT_EQ(0, chdir(path_in(fmap_lower(), "cASE")));
+	EXPECT_EQ(0, strcmp(strrchr(getcwd(path, sizeof(path)), '/'), "/Case"));
+	ASSERT_EQ(0, chdir(path_in(fmap_mnt(), "cASE")));
+	EXPECT_EQ(0, strcmp(strrchr(getcwd(path, sizeof(path)), '/'), "/cASE"));
+	EXPECT_EQ(0, rmdir(path_in(fmap_mnt(), "caSE")));
+	EXPECT_EQ(-1, stat(path_in(fmap_mnt(), "Case"), &st));
+}
+
 /* A file that grew below has its old end here until somebody looks. */
 TEST(old_end)
 {
