@@ -48,9 +48,12 @@ static void fmap_count_window(const struct vm_fault *vmf,
 		fmap_count(sbi, FMAP_fa_win_at_table_end);
 }
 
-/* A huge folio that was mapped by PTEs: for want of what? */
+/*
+ * A huge folio that was not mapped as such: for want of what? Since 6.12 one
+ * across the end of the file gets no page table either: @table is false then.
+ */
 static void fmap_count_pmd_fallback(const struct vm_fault *vmf,
-				    const struct fmap_sb_info *sbi)
+				    const struct fmap_sb_info *sbi, bool table)
 {
 	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
 	pgoff_t eof = DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
@@ -58,9 +61,12 @@ static void fmap_count_pmd_fallback(const struct vm_fault *vmf,
 
 	if (IS_ERR_OR_NULL(folio))
 		return;
-	if (folio_test_pmd_mappable(folio))
-		fmap_count(sbi, eof < folio_next_index(folio) ?
-			   FMAP_fa_pmd_denied_eof : FMAP_fa_pmd_fallback);
+	if (folio_test_pmd_mappable(folio)) {
+		if (eof < folio_next_index(folio))
+			fmap_count(sbi, FMAP_fa_pmd_denied_eof);
+		else if (table)
+			fmap_count(sbi, FMAP_fa_pmd_fallback);
+	}
 	folio_put(folio);
 }
 
@@ -76,9 +82,10 @@ static void fmap_count_pmd(const struct vm_fault *vmf,
 		fmap_count(sbi, FMAP_fa_pmd_mapped);
 	} else if (fmap_pmd_is_table(pmd)) {
 		fmap_count(sbi, FMAP_fa_pmd_installed);
-		fmap_count_pmd_fallback(vmf, sbi);
+		fmap_count_pmd_fallback(vmf, sbi, true);
 	} else {
 		fmap_count(sbi, FMAP_fa_pmd_still_none);
+		fmap_count_pmd_fallback(vmf, sbi, false);
 	}
 }
 
