@@ -23,6 +23,8 @@ try: deps
 
 bench: deps
 	@scripts/bench/run
+	@scripts/bench/counting
+	@scripts/bench/blocking
 
 check soak mutants: deps
 	@scripts/check/$(subst check,all,$@)
