@@ -171,7 +171,7 @@ TEST_F(slow_disk, killed_hold)
 TEST_F(slow_disk, killed_retry)
 {
 	kill_both(_metadata, self, "engine=retry");
-	EXPECT_COUNT(1, self->d, err_read_killed);
+	EXPECT_COUNT(1, self->d, rty_read_killed);
 	EXPECT_COUNT(1, self->d, lck_killed_dropped);
 }
 
