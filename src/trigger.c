@@ -37,10 +37,13 @@ static const struct {
 /**
  * struct fmap_armed - a trigger of a mount
  * @left:	how many times it is still to fire
+ * @used:	it has been armed since all were switched off, so that somebody
+ *		may still match its glob
  * @glob:	files it is for, by path below the mount; NULL: all
  */
 struct fmap_armed {
 	atomic_t left;
+	bool used;
 	char __rcu *glob;
 };
 
@@ -325,7 +328,9 @@ static int fmap_arm(struct fmap_triggers *trg, enum fmap_trigger t, int count,
 			return -ENOMEM;
 	}
 	old = fmap_disarm(trg, t);
-	synchronize_rcu();
+	if (a->used)
+		synchronize_rcu();
+	a->used = true;
 	kfree(old);
 	rcu_assign_pointer(a->glob, new);
 	if (count && !trg->in_use) {
@@ -348,8 +353,10 @@ static void fmap_disarm_all(struct fmap_triggers *trg)
 	for (t = 0; t < FMAP_NR_TRIGGERS; t++)
 		old[t] = fmap_disarm(trg, t);
 	synchronize_rcu();
-	for (t = 0; t < FMAP_NR_TRIGGERS; t++)
+	for (t = 0; t < FMAP_NR_TRIGGERS; t++) {
+		trg->armed[t].used = false;
 		kfree(old[t]);
+	}
 	static_branch_dec(&fmap_triggers_armed);
 	trg->in_use = false;
 }
