@@ -3,5 +3,5 @@
 # file: src/mkwrite.c
 # kills: exercise:as_mounted
 # vm: -f xfs -d virtio
-/^vm_fault_t fmap_page_mkwrite/,/^}/s/^\tret = own.*/\tfolio_lock(page_folio(vmf->page));\
+/^static vm_fault_t fmap_mkwrite(/,/^}/s/^\tret = own.*/\tfolio_lock(page_folio(vmf->page));\
 	ret = VM_FAULT_LOCKED;/
