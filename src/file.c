@@ -113,10 +113,12 @@ static void fmap_inherit_mode(struct file *file, const struct file *lower)
 
 /*
  * Lower filesystems whose page-cache operations never look into the file that
- * they are given, so that ours may be one of the lower inode's mapping.
+ * they are given, so that ours may be one of the lower inode's mapping. Not
+ * tmpfs: a file of its mapping is taken for its own by file seals, mmap() and
+ * udmabuf, which would look for its inode around ours.
  */
 static const char * const fmap_file_blind[] = {
-	"ext4", "ext3", "ext2", "xfs", "btrfs", "f2fs", "vfat", "exfat", "tmpfs",
+	"ext4", "ext3", "ext2", "xfs", "btrfs", "f2fs", "vfat", "exfat",
 };
 
 /**

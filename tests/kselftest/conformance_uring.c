@@ -213,6 +213,9 @@ CONFORMS(cached)
 	DO(fsync(fd));
 	if (DO(syscall(SYS_cachestat, fd, &range, &seen, 0)))
 		return;
+	/* Known: our files do not have the mappings of its inodes. */
+	if (!strcmp(fmap_lowerfs(), "tmpfs"))
+		return;
 	SAY("%llu cached, %llu dirty", (unsigned long long)seen.cache,
 	    (unsigned long long)seen.dirty);
 	range.off = 4096;
