@@ -4,7 +4,8 @@
 # Guests whose results are kept, for scripts/check/soak and scripts/check/debug:
 # a row that passed is not run again as long as the module's source and the
 # tests are the same, so a run that was cut short goes on where it was. FORCE=1
-# runs all, JOBS= says how many at a time. Results are KTAP.
+# runs all, JOBS= says how many at a time, ROWS='storms* *-xfs-*' are patterns
+# of the names of those to run. Results are KTAP.
 #
 # Wants $work, a directory, $jobs, and in $vm_options an array of options of
 # scripts/vm/run for all.
@@ -75,11 +76,24 @@ run_row() {
 # row SEED KERNEL LOWERFS DISK SECONDS ENVIRONMENT TEST...: starts it when its
 # turn has come
 row() {
+	local name=$7-$2-$3-$4-$6-$1
+	name=${name//[:,]/_}
+	is_chosen "$name" || return 0
 	while [ "$(running)" -ge "$jobs" ]; do wait -n 2>/dev/null || :; done
 	number=$((number + 1))
-	local name=$7-$2-$3-$4-$6-$1
-	run_row "${name//[:,]/_}" $number "$@" &
+	run_row "$name" $number "$@" &
 	pids+=($!)
+}
+
+is_chosen() {
+	local pattern
+	local -a patterns
+	read -ra patterns <<<"${ROWS:-*}"
+	for pattern in "${patterns[@]}"; do
+		# shellcheck disable=SC2053 # a pattern
+		if [[ $1 == $pattern ]]; then return 0; fi
+	done
+	return 1
 }
 
 running() {
