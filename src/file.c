@@ -251,6 +251,49 @@ int fmap_flush(struct file *file, fl_owner_t id)
 	return err;
 }
 
+/* A file that has reported all errors tells the other one. */
+static void fmap_copy_wb_err(struct file *to, const struct file *from)
+{
+	errseq_t seen = READ_ONCE(from->f_wb_err);
+
+	if (seen == READ_ONCE(to->f_wb_err) ||
+	    errseq_check(&from->f_mapping->wb_err, seen))
+		return;
+	spin_lock(&to->f_lock);
+	to->f_wb_err = seen;
+	spin_unlock(&to->f_lock);
+}
+
+/**
+ * fmap_share_wb_err - what one lower file has reported is reported
+ * @file:	our file; where it has two lower files (6.1), msync(2) asks the
+ *		backing file and all else the other one
+ *
+ * Called before and after what may report a writeback error.
+ */
+void fmap_share_wb_err(const struct file *file)
+{
+	const struct fmap_file *ff = fmap_file(file);
+
+	if (ff->backing == ff->lower)
+		return;
+	fmap_copy_wb_err(ff->lower, ff->backing);
+	fmap_copy_wb_err(ff->backing, ff->lower);
+}
+
+/**
+ * fmap_written - after a write to the lower file
+ * @file:	our file
+ *
+ * The write has changed attributes below and, if it was a synchronous one, may
+ * have reported a writeback error.
+ */
+void fmap_written(const struct file *file)
+{
+	fmap_share_wb_err(file);
+	fmap_copy_attr(file_inode(file));
+}
+
 /**
  * fmap_fsync - ->fsync of files and directories
  * @file:	our file
@@ -263,7 +306,12 @@ int fmap_flush(struct file *file, fl_owner_t id)
  */
 int fmap_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
-	return vfs_fsync_range(fmap_lower_file(file), start, end, datasync);
+	int err;
+
+	fmap_share_wb_err(file);
+	err = vfs_fsync_range(fmap_lower_file(file), start, end, datasync);
+	fmap_share_wb_err(file);
+	return err;
 }
 
 /**

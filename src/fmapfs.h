@@ -231,6 +231,8 @@ void fmap_inherit_handles(struct super_block *sb, const struct dentry *lower);
 /* file.c */
 int fmap_release(struct inode *inode, struct file *file);
 int fmap_flush(struct file *file, fl_owner_t id);
+void fmap_share_wb_err(const struct file *file);
+void fmap_written(const struct file *file);
 int fmap_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 loff_t fmap_llseek(struct file *file, loff_t offset, int whence);
 struct fmap_file *fmap_file_alloc(void);

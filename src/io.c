@@ -84,7 +84,7 @@ static void fmap_write_work(struct work_struct *work)
 {
 	struct fmap_aio *aio = container_of(work, struct fmap_aio, work);
 
-	fmap_copy_attr(file_inode(aio->orig->ki_filp));
+	fmap_written(aio->orig->ki_filp);
 	fmap_aio_complete(aio, aio->res);
 }
 
@@ -166,9 +166,10 @@ ssize_t fmap_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	ssize_t ret;
 
+	fmap_share_wb_err(iocb->ki_filp);
 	ret = fmap_rw(iocb, iter, fmap_iocb_iter_write, fmap_write_done);
 	if (ret != -EIOCBQUEUED)
-		fmap_copy_attr(file_inode(iocb->ki_filp));
+		fmap_written(iocb->ki_filp);
 	return ret;
 }
 
@@ -219,10 +220,11 @@ ssize_t fmap_splice_write(struct pipe_inode_info *pipe, struct file *out,
 	if (ret)
 		return ret;
 
+	fmap_share_wb_err(out);
 	file_start_write(lower);
 	ret = lower->f_op->splice_write(pipe, lower, ppos, len, flags);
 	file_end_write(lower);
-	fmap_copy_attr(file_inode(out));
+	fmap_written(out);
 	return ret;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 
 #include "fmap_mounts.h"
 #include "mapping.h"
@@ -82,7 +83,8 @@ static void remove_disk(void)
 
 FIXTURE_SETUP(slow_disk)
 {
-	fmap_own_mount(DIR, "ext4", disk(), "");
+	/* All I/O is ours: a broken disk would end the journal, and it all tests. */
+	fmap_own_mount(DIR, "ext4", disk(), "commit=600,barrier=0");
 	probe_init();
 	self->page = fmap_page();
 	self->len = FILE_PAGES * self->page;
@@ -276,6 +278,61 @@ TEST_F(slow_disk, reclaim_is_no_marker)
 	fmap_group_leave();
 	EXPECT_COUNT(1, self->d, ara_marker_is_reclaim);
 	EXPECT_COUNT(0, self->d, ara_trigger);
+}
+
+static int by_msync(int fd, unsigned char *map)
+{
+	return msync(map, fmap_page(), MS_SYNC) ? errno : 0;
+}
+
+static int by_fdatasync(int fd, unsigned char *map)
+{
+	return fdatasync(fd) ? errno : 0;
+}
+
+static int by_write(int fd, unsigned char *map)
+{
+	struct iovec byte = { .iov_base = "x", .iov_len = 1 };
+
+	return pwritev2(fd, &byte, 1, 0, RWF_DSYNC) == 1 ? 0 : errno;
+}
+
+/* Two calls that ask for writeback errors of an open file. */
+static const struct {
+	const char *name;
+	int (*first)(int fd, unsigned char *map);
+	int (*then)(int fd, unsigned char *map);
+} syncs[] = {
+	{ "msync, fdatasync", by_msync, by_fdatasync },
+	{ "fdatasync, msync", by_fdatasync, by_msync },
+	{ "write, msync", by_write, by_msync },
+};
+
+/* The first call that asks is told, the other one is not. */
+static void report_once(struct __test_metadata *_metadata, const char *path)
+{
+	int fd = open(path, O_RDWR);
+	unsigned char *map = map_file(fd, fmap_page(), PROT_READ | PROT_WRITE, MAP_SHARED);
+	size_t i;
+
+	map[0]++;
+	ASSERT_TRUE(set_disk(BROKEN));
+	for (i = 0; i < sizeof(syncs) / sizeof(syncs[0]); i++) {
+		map[0]++;
+		EXPECT_EQ(EIO, syncs[i].first(fd, map));
+		EXPECT_EQ(0, syncs[i].then(fd, map)) {
+			TH_LOG("%s: %s", path, syncs[i].name);
+		}
+	}
+	ASSERT_TRUE(set_disk(GOOD));
+	munmap(map, fmap_page());
+	close(fd);
+}
+
+TEST_F(slow_disk, reported_once)
+{
+	report_once(_metadata, self->lower.s);
+	report_once(_metadata, self->mnt.s);
 }
 
 static void *store(void *at)
