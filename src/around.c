@@ -49,8 +49,9 @@ static void fmap_count_window(const struct vm_fault *vmf,
 }
 
 /*
- * A huge folio that was not mapped as such: for want of what? Since 6.12 one
- * across the end of the file gets no page table either: @table is false then.
+ * A huge folio that was not mapped as such: for want of what? Since 6.12 the one
+ * in which the file ends, to the page or before, gets no page table either:
+ * @table is false then.
  */
 static void fmap_count_pmd_fallback(const struct vm_fault *vmf,
 				    const struct fmap_sb_info *sbi, bool table)
@@ -62,10 +63,10 @@ static void fmap_count_pmd_fallback(const struct vm_fault *vmf,
 	if (IS_ERR_OR_NULL(folio))
 		return;
 	if (folio_test_pmd_mappable(folio)) {
-		if (eof < folio_next_index(folio))
-			fmap_count(sbi, FMAP_fa_pmd_denied_eof);
-		else if (table)
+		if (table)
 			fmap_count(sbi, FMAP_fa_pmd_fallback);
+		else if (eof <= folio_next_index(folio))
+			fmap_count(sbi, FMAP_fa_pmd_denied_eof);
 	}
 	folio_put(folio);
 }

@@ -285,7 +285,7 @@ FMAP_COUNTER(fa_pmd_still_none, pmd, fa_no_table, \
 FMAP_COUNTER(fa_pmd_fallback, pmd_more, none, \
 	"of fa_pmd_installed: the folio is huge, but was mapped by PTEs (alignment, settings)") \
 FMAP_COUNTER(fa_pmd_denied_eof, pmd_more, none, \
-	"of fa_no_table: the folio is huge, but crosses the end of the file") \
+	"of fa_pmd_still_none: the folio is huge, but the file ends in it") \
 FMAP_COUNTER(fa_miss_dec, around_more, none, \
 	"how much mmap_miss was lowered, because fault-around found pages cached") \
 FMAP_COUNTER(fa_pages, around_pages, none, \

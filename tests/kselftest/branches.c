@@ -578,6 +578,19 @@ static unsigned char *map_tables(const FIXTURE_DATA(branches) *self)
 	return fmap_map_at_slot(self->fd, 0, self->len, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 }
 
+/* @len bytes of huge folios, the first of them mapped. */
+static void make_huge(struct __test_metadata *_metadata, FIXTURE_DATA(branches) *self,
+		      size_t len)
+{
+	munmap(self->map, self->len);
+	self->len = len;
+	close(make_file(self->lower.s, self->len, 1));
+	ASSERT_EQ(0, fmap_evict(self->lower.s));
+	self->map = map_tables(self);
+	ASSERT_EQ(0, madvise(self->map, self->len, MADV_HUGEPAGE));
+	EXPECT_EQ(pattern(1, 0), self->map[0]);
+}
+
 TEST_F(branches, huge_page_across_the_end)
 {
 	size_t table = fmap_table_bytes();
@@ -586,13 +599,7 @@ TEST_F(branches, huge_page_across_the_end)
 
 	if (!lower_is("xfs"))
 		SKIP(return, "no folios of that size");
-	munmap(self->map, self->len);
-	self->len = 2 * table;
-	close(make_file(self->lower.s, self->len, 1));
-	ASSERT_EQ(0, fmap_evict(self->lower.s));
-	self->map = map_tables(self);
-	ASSERT_EQ(0, madvise(self->map, self->len, MADV_HUGEPAGE));
-	EXPECT_EQ(pattern(1, 0), self->map[0]);
+	make_huge(_metadata, self, 2 * table);
 	COUNT();
 	EXPECT_LE(1, self->d.dlg_hugepage);
 	EXPECT_COUNT(1, self->d, fa_pmd_mapped);
@@ -610,6 +617,26 @@ TEST_F(branches, huge_page_across_the_end)
 		EXPECT_LE(1, self->d.fa_pmd_denied_eof);
 	close(p[0]);
 	close(p[1]);
+}
+
+/* It ends with the file: fault-around does not map it as one, the core does. */
+TEST_F(branches, huge_page_up_to_the_end)
+{
+	struct fmap_counters before;
+
+	if (!lower_is("xfs"))
+		SKIP(return, "no folios of that size");
+	make_huge(_metadata, self, fmap_table_bytes());
+	madvise(self->map, self->len, MADV_DONTNEED);
+	fmap_read_counters(&before);
+	EXPECT_EQ(pattern(1, 0), self->map[0]);
+	fmap_counters_since(&before, &self->d);
+	if (fmap_kernel() >= 612) {
+		EXPECT_COUNT(1, self->d, fa_pmd_denied_eof);
+		EXPECT_COUNT(1, self->d, flt_hit);
+	} else {
+		EXPECT_COUNT(0, self->d, fa_pmd_denied_eof);
+	}
 }
 
 static const char *unfit(void)
