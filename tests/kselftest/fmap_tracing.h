@@ -13,8 +13,6 @@
 struct fmap_tracer {
 	char dir[128];
 	char event[128];
-	char filter[160];
-	bool sums;
 };
 
 /* As the kernel keeps it, and as event filters compare it. */
@@ -34,23 +32,22 @@ static inline void fmap_tracer_write(const struct fmap_tracer *t, const char *fi
 
 static inline void fmap_tracer_close(struct fmap_tracer *t)
 {
-	fmap_tracer_write(t, fmap_at(t->event, "enable").s, "0");
-	if (t->sums)
-		fmap_tracer_write(t, fmap_at(t->event, "trigger").s, "");
+	fmap_tracer_write(t, fmap_at(t->event, "trigger").s, "");
 	rmdir(t->dir);
 }
 
 /*
- * Count @event ("block/block_bio_queue") where @filter is true from now on.
+ * Count @event ("block/block_bio_queue") where @filter is true from now on, and
+ * add up its @field if that is not NULL. The kernel keeps a histogram of one
+ * line: unlike a trace buffer, it does not get full.
  * False if the kernel has no such event or no tracefs is mounted.
  */
 static inline bool fmap_tracer_open(struct fmap_tracer *t, const char *event,
-				    const char *filter)
+				    const char *filter, const char *field)
 {
 	const char *tracefs = "/sys/kernel/tracing";
-	struct fmap_path path = fmap_at(tracefs, "events/%s/enable", event);
-	struct fmap_path option = fmap_at(tracefs, "options/record-cmd");
-	long long record_cmd;
+	struct fmap_path path = fmap_at(tracefs, "events/%s/trigger", event);
+	char trigger[300];
 
 	if (access(path.s, W_OK)) {
 		mount("tracefs", tracefs, "tracefs", 0, NULL);
@@ -60,86 +57,15 @@ static inline bool fmap_tracer_open(struct fmap_tracer *t, const char *event,
 	snprintf(t->dir, sizeof(t->dir), "%s/instances/fmap-%d-%s", tracefs, getpid(),
 		 strrchr(event, '/') + 1);
 	snprintf(t->event, sizeof(t->event), "events/%s", event);
-	snprintf(t->filter, sizeof(t->filter), "%s", filter);
-	t->sums = false;
-	/*
-	 * A new instance takes this option over. With it each event would have
-	 * sched_switch traced as well, for the names of processes.
-	 */
-	record_cmd = fmap_read_number(option.s);
-	fmap_write_file(option.s, "0");
 	if (mkdir(t->dir, 0700))
 		fmap_die("%s", t->dir);
-	if (record_cmd == 1)
-		fmap_write_file(option.s, "1");
-	fmap_tracer_write(t, fmap_at(t->event, "filter").s, filter);
-	fmap_tracer_write(t, fmap_at(t->event, "enable").s, "1");
+	snprintf(trigger, sizeof(trigger), "hist:keys=common_type:vals=hitcount%s%s if %s",
+		 field ? "," : "", field ? field : "", filter);
+	fmap_tracer_write(t, fmap_at(t->event, "trigger").s, trigger);
 	return true;
 }
 
-/* "entries: N" and "overrun: N" of one CPU: still there, and overwritten */
-static inline long fmap_tracer_cpu(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	char key[64];
-	long value, n = 0;
-
-	if (!f)
-		fmap_die("%s", path);
-	while (fscanf(f, "%63[^:]: %ld%*[^\n]\n", key, &value) > 0)
-		if (!strcmp(key, "entries") || !strcmp(key, "overrun"))
-			n += value;
-	fclose(f);
-	return n;
-}
-
-static inline long fmap_tracer_count(const struct fmap_tracer *t)
-{
-	struct fmap_path path = fmap_at(t->dir, "per_cpu");
-	DIR *dir = opendir(path.s);
-	struct dirent *d;
-	long n = 0;
-
-	if (!dir)
-		fmap_die("%s", path.s);
-	while ((d = readdir(dir)))
-		if (!strncmp(d->d_name, "cpu", 3))
-			n += fmap_tracer_cpu(fmap_at(path.s, "%s/stats", d->d_name).s);
-	closedir(dir);
-	return n;
-}
-
-/*
- * Data read from the disk that @path is on: one event a request. Not a pattern
- * with "no M": it would look behind the end of rwbs, where the letters of an
- * older event may be.
- */
-static inline bool fmap_trace_reads(struct fmap_tracer *t, const char *path)
-{
-	char filter[160];
-	struct stat st;
-
-	if (stat(path, &st))
-		fmap_die("%s", path);
-	snprintf(filter, sizeof(filter), "dev == %lu && (rwbs == \"R\" || rwbs == \"RA\" || "
-		 "rwbs == \"RS\" || rwbs == \"RAS\")", fmap_kernel_dev(st.st_dev));
-	return fmap_tracer_open(t, "block/block_bio_queue", filter);
-}
-
-/*
- * Have the kernel add up @field of the events from now on; there is one sum a
- * tracer. What fmap_tracer_count() counts are the same events.
- */
-static inline void fmap_tracer_sum(struct fmap_tracer *t, const char *field)
-{
-	char trigger[300];
-
-	snprintf(trigger, sizeof(trigger), "hist:keys=common_type:vals=%s if %s", field,
-		 t->filter);
-	fmap_tracer_write(t, fmap_at(t->event, "trigger").s, trigger);
-	t->sums = true;
-}
-
+/* The sum of the field, or "hitcount" */
 static inline long fmap_tracer_total(const struct fmap_tracer *t, const char *field)
 {
 	struct fmap_path path = fmap_at(t->dir, "%s/hist", t->event);
@@ -156,6 +82,53 @@ static inline long fmap_tracer_total(const struct fmap_tracer *t, const char *fi
 	}
 	fclose(f);
 	return total;
+}
+
+static inline long fmap_tracer_count(const struct fmap_tracer *t)
+{
+	return fmap_tracer_total(t, "hitcount");
+}
+
+/*
+ * Data read from the disk that @path is on: one event a request; their sectors
+ * are the total of "nr_sector". Not a pattern
+ * with "no M": it would look behind the end of rwbs, where the letters of an
+ * older event may be.
+ */
+static inline bool fmap_trace_reads(struct fmap_tracer *t, const char *path)
+{
+	char filter[160];
+	struct stat st;
+
+	if (stat(path, &st))
+		fmap_die("%s", path);
+	snprintf(filter, sizeof(filter), "dev == %lu && (rwbs == \"R\" || rwbs == \"RA\" || "
+		 "rwbs == \"RS\" || rwbs == \"RAS\")", fmap_kernel_dev(st.st_dev));
+	return fmap_tracer_open(t, "block/block_bio_queue", filter, "nr_sector");
+}
+
+/* Until the disk that @path is on has read what it was asked for. */
+static inline void fmap_await_reads(const char *path)
+{
+	int reads, tries = 5000;
+	char inflight[80];
+	struct stat st;
+	FILE *f;
+
+	if (stat(path, &st))
+		fmap_die("%s", path);
+	snprintf(inflight, sizeof(inflight), "/sys/dev/block/%u:%u/inflight",
+		 major(st.st_dev), minor(st.st_dev));
+	do {
+		f = fopen(inflight, "r");
+		if (!f || fscanf(f, "%d", &reads) != 1)
+			fmap_die("%s", inflight);
+		fclose(f);
+		if (!reads)
+			return;
+		usleep(1000);
+	} while (--tries);
+	fmap_die("%s: a read does not end", inflight);
 }
 
 #endif /* FMAP_TRACING_H */

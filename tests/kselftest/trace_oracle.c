@@ -41,7 +41,7 @@ static void trace_file(struct fmap_tracer *t, const char *event, const char *pat
 		fmap_die("%s", path);
 	snprintf(filter, sizeof(filter), "i_ino == %lu && s_dev == %lu",
 		 (unsigned long)st.st_ino, fmap_kernel_dev(st.st_dev));
-	if (!fmap_tracer_open(t, event, filter))
+	if (!fmap_tracer_open(t, event, filter, NULL))
 		fmap_die("no event %s", event);
 }
 
