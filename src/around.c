@@ -11,12 +11,8 @@
 
 static noinline struct fmap_range
 fmap_policy_window(const struct vm_fault *vmf, const struct fmap_sb_info *sbi,
-		   struct fmap_range asked)
+		   struct fmap_around policy, struct fmap_range asked)
 {
-	const struct fmap_around policy = {
-		.kind = READ_ONCE(sbi->config.around.kind),
-		.pages = READ_ONCE(sbi->config.around.pages),
-	};
 	struct vm_area_struct *vma = vmf->vma;
 	const struct fmap_place place = {
 		.pgoff = vmf->pgoff,
@@ -149,14 +145,16 @@ vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	const struct fmap_vm_ops *fvo = fmap_vm_ops(vmf->vma);
 	const struct fmap_sb_info *sbi = fvo->sbi;
 	struct fmap_range win = { .first = start, .last = end };
+	struct fmap_around policy;
 	pmd_t pmd;
 
 	fmap_count(sbi, FMAP_fa_calls);
 	if (READ_ONCE(sbi->config.engine)->native)
 		return fmap_native_map_pages(vmf, fvo, win);
 	/* What the core asks for is within the limits as it is. */
-	if (READ_ONCE(sbi->config.around.kind) != FMAP_KERNEL)
-		win = fmap_policy_window(vmf, sbi, win);
+	policy = READ_ONCE(fvo->inode->around);
+	if (policy.kind != FMAP_KERNEL)
+		win = fmap_policy_window(vmf, sbi, policy, win);
 	fmap_count_window(vmf, sbi, win);
 	if (static_branch_unlikely(&fmap_triggers_armed))
 		fmap_around_triggers(vmf, sbi, win);

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "fmapfs.h"
+#include "rules.h"
 
 static struct dentry *fmap_debugfs_root;
 
@@ -90,8 +91,30 @@ static int fmap_trigger_open(struct inode *inode, struct file *file)
 	return single_open(file, fmap_trigger_file_show, inode->i_private);
 }
 
-static ssize_t fmap_trigger_write(struct file *file, const char __user *from,
-				  size_t len, loff_t *ppos)
+static int fmap_trigger_line(void *sbi, char *line)
+{
+	return fmap_triggers_write(sbi, line);
+}
+
+static int fmap_rules_file_show(struct seq_file *m, void *v)
+{
+	fmap_rules_show(m, fmap_sbi(m->private));
+	return 0;
+}
+
+static int fmap_rules_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, fmap_rules_file_show, inode->i_private);
+}
+
+static int fmap_rules_line(void *sb, char *line)
+{
+	return fmap_rules_write(sb, line);
+}
+
+/* Each write is one line. */
+static ssize_t fmap_write_line(struct file *file, const char __user *from, size_t len,
+			       int (*take)(void *private, char *line))
 {
 	struct seq_file *m = file->private_data;
 	char *line;
@@ -102,9 +125,21 @@ static ssize_t fmap_trigger_write(struct file *file, const char __user *from,
 	line = memdup_user_nul(from, len);
 	if (IS_ERR(line))
 		return PTR_ERR(line);
-	err = fmap_triggers_write(m->private, line);
+	err = take(m->private, line);
 	kfree(line);
 	return err ?: len;
+}
+
+static ssize_t fmap_trigger_write(struct file *file, const char __user *from,
+				  size_t len, loff_t *ppos)
+{
+	return fmap_write_line(file, from, len, fmap_trigger_line);
+}
+
+static ssize_t fmap_rules_file_write(struct file *file, const char __user *from,
+				     size_t len, loff_t *ppos)
+{
+	return fmap_write_line(file, from, len, fmap_rules_line);
 }
 
 static const struct file_operations fmap_trigger_fops = {
@@ -114,6 +149,15 @@ static const struct file_operations fmap_trigger_fops = {
 	.read		= seq_read,
 	.llseek		= seq_lseek,
 	.write		= fmap_trigger_write,
+};
+
+static const struct file_operations fmap_rules_fops = {
+	.owner		= THIS_MODULE,
+	.open		= fmap_rules_open,
+	.release	= single_release,
+	.read		= seq_read,
+	.llseek		= seq_lseek,
+	.write		= fmap_rules_file_write,
 };
 
 static int fmap_reset_set(void *data, u64 val)
@@ -144,6 +188,7 @@ void fmap_debugfs_add(struct super_block *sb)
 	debugfs_create_file("failures", 0400, sbi->debugfs, sbi,
 			    &fmap_failures_file_fops);
 	debugfs_create_file("trigger", 0600, sbi->debugfs, sbi, &fmap_trigger_fops);
+	debugfs_create_file("rules", 0600, sbi->debugfs, sb, &fmap_rules_fops);
 	debugfs_create_file_unsafe("reset", 0200, sbi->debugfs, sbi,
 				   &fmap_reset_fops);
 }

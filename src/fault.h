@@ -15,6 +15,7 @@ struct fmap_fault;
  * @ops:	what vma->vm_ops points at
  * @lower:	what the lower filesystem's mmap had set, the key of the copy
  * @sbi:	the mount, for its policies and counters
+ * @inode:	our inode, which owns this copy
  * @fault_is_filemap: @lower->fault is filemap_fault() or a known thin wrapper,
  *		so that ours may stand in for it
  * @mkwrite_is_filemap: @lower->page_mkwrite is filemap_page_mkwrite()
@@ -27,6 +28,7 @@ struct fmap_vm_ops {
 	struct vm_operations_struct ops;
 	const struct vm_operations_struct *lower;
 	struct fmap_sb_info *sbi;
+	struct fmap_inode *inode;
 	bool fault_is_filemap;
 	bool mkwrite_is_filemap;
 	struct fmap_vm_ops *next;

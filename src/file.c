@@ -13,6 +13,7 @@
 #include <asm/unistd.h>
 
 #include "lower.h"
+#include "rules.h"
 
 /* What fcntl(F_SETFL) can change after the open. */
 #define FMAP_SETFL_MASK	(O_APPEND | O_NONBLOCK | O_NDELAY | O_DIRECT | O_NOATIME)
@@ -200,6 +201,7 @@ static int fmap_open(struct inode *inode, struct file *file)
 	fmap_refresh(inode);
 	fmap_inherit_mode(file, ff->lower);
 	fmap_inherit_mapping(file, ff->backing);
+	fmap_rules_apply(file_dentry(file));
 	file->private_data = ff;
 	return 0;
 

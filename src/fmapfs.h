@@ -63,8 +63,9 @@ struct fmap_stats {
  * @around:	fault-around window (around=)
  * @readahead:	mmap readahead (readahead=)
  *
- * Remount stores each field on its own with WRITE_ONCE(); a fault reads each
- * once at its start. Any mix of an old and a new field is a legal policy.
+ * Remount stores each field on its own with WRITE_ONCE(). A fault reads engine
+ * and installer here, once, and the two policies from its inode. Any mix of an
+ * old and a new field is legal.
  */
 struct fmap_config {
 	const struct fmap_engine *engine;
@@ -74,9 +75,23 @@ struct fmap_config {
 };
 
 /**
+ * struct fmap_rules - policies by path (rules.c)
+ * @lock:	for writing: changes to @list and to the mount's own policies;
+ *		for reading: giving an inode its policies
+ * @list:	the rules, first to last
+ * @nr:		how many
+ */
+struct fmap_rules {
+	struct rw_semaphore lock;	/* list, fmap_sb_info.config */
+	struct list_head list;
+	unsigned int nr;
+};
+
+/**
  * struct fmap_sb_info - a mount
  * @lower:	root of the lower tree, on a private clone of its mount
- * @config:	the policies in force
+ * @config:	the policies in force, for files that no rule is for
+ * @rules:	policies by path
  * @stats:	counters
  * @live:	among the mounts that there are (stats.c)
  * @failures:	the last failed accesses
@@ -92,6 +107,7 @@ struct fmap_config {
 struct fmap_sb_info {
 	struct path lower;
 	struct fmap_config config;
+	struct fmap_rules rules;
 	struct fmap_stats __percpu *stats;
 	struct list_head live;
 	struct fmap_failures *failures;
@@ -111,12 +127,16 @@ struct fmap_sb_info {
  * @lower:	the lower inode, referenced
  * @vm_ops:	copies of the lower's vm_ops, newest first (map.c)
  * @vm_ops_lock: serialises additions to @vm_ops
+ * @around:	fault-around policy, set when the file is opened (rules.c)
+ * @readahead:	mmap readahead policy, the same
  */
 struct fmap_inode {
 	struct inode vfs_inode;
 	struct inode *lower;
 	struct fmap_vm_ops *vm_ops;
 	spinlock_t vm_ops_lock;	/* additions to vm_ops */
+	struct fmap_around around;
+	struct fmap_readahead readahead;
 };
 
 /**

@@ -55,6 +55,7 @@ static void fmap_vm_ops_fill(struct fmap_vm_ops *fvo, struct fmap_inode *fi,
 	*ops = *lower;
 	fvo->lower = lower;
 	fvo->sbi = fmap_sbi(fi->vfs_inode.i_sb);
+	fvo->inode = fi;
 	fvo->fault_is_filemap = fmap_is_filemap_fault(fi->lower, lower);
 	fvo->mkwrite_is_filemap = lower->page_mkwrite == filemap_page_mkwrite;
 

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "fault.h"
+#include "rules.h"
 
 #define FMAP_READAHEAD_MAX	(16UL << 20)
 
@@ -24,12 +25,14 @@
  * @parse:	store @value in @config; -EINVAL: not allowed, -EOPNOTSUPP:
  *		allowed, but this version does not have it
  * @show:	print the value back as @parse would take it
+ * @by_file:	a rule may give it to some files
  */
 struct fmap_option {
 	const char *name;
 	const char *allowed;
 	int (*parse)(struct fmap_config *config, const char *value);
 	void (*show)(struct seq_file *m, const struct fmap_config *config);
+	bool by_file;
 };
 
 static const char * const fmap_policy_names[] = {
@@ -112,7 +115,7 @@ static unsigned long fmap_parse_size(const char *value)
 	return size << shift;
 }
 
-static void fmap_show_policy(struct seq_file *m, enum fmap_policy_kind kind,
+static void fmap_show_window(struct seq_file *m, enum fmap_policy_kind kind,
 			     unsigned int pages)
 {
 	unsigned long size = (unsigned long)pages << PAGE_SHIFT;
@@ -155,7 +158,7 @@ static int fmap_parse_around(struct fmap_config *config, const char *value)
 static void fmap_show_around(struct seq_file *m,
 			     const struct fmap_config *config)
 {
-	fmap_show_policy(m, READ_ONCE(config->around.kind),
+	fmap_show_window(m, READ_ONCE(config->around.kind),
 			 READ_ONCE(config->around.pages));
 }
 
@@ -186,13 +189,8 @@ static int fmap_parse_readahead(struct fmap_config *config, const char *value)
 static void fmap_show_readahead(struct seq_file *m,
 				const struct fmap_config *config)
 {
-	fmap_show_policy(m, READ_ONCE(config->readahead.kind),
+	fmap_show_window(m, READ_ONCE(config->readahead.kind),
 			 READ_ONCE(config->readahead.pages));
-}
-
-static int fmap_parse_rule(struct fmap_config *config, const char *value)
-{
-	return -EOPNOTSUPP;
 }
 
 static const struct fmap_option fmap_options[] = {
@@ -211,15 +209,13 @@ static const struct fmap_option fmap_options[] = {
 		.allowed	= "kernel, off, table, adaptive or a power of two from 4k to 2m",
 		.parse		= fmap_parse_around,
 		.show		= fmap_show_around,
+		.by_file	= true,
 	}, {
 		.name		= "readahead",
 		.allowed	= "kernel, off, adaptive or whole pages up to 16m",
 		.parse		= fmap_parse_readahead,
 		.show		= fmap_show_readahead,
-	}, {
-		.name		= "rule",
-		.allowed	= "GLOB:around=...:readahead=...",
-		.parse		= fmap_parse_rule,
+		.by_file	= true,
 	},
 };
 
@@ -233,6 +229,48 @@ static const struct fmap_option *fmap_find_option(const char *name)
 	return NULL;
 }
 
+/**
+ * fmap_parse_policy - take the value of an option that a rule may give
+ * @config:	where it is stored
+ * @key:	name of the option
+ * @value:	its value
+ *
+ * Return: 0, -ENOPARAM if @key is no such option, or what its parser returns.
+ */
+int fmap_parse_policy(struct fmap_config *config, const char *key, const char *value)
+{
+	const struct fmap_option *opt = fmap_find_option(key);
+
+	return opt && opt->by_file ? opt->parse(config, value) : -ENOPARAM;
+}
+
+/**
+ * fmap_show_option - print an option as it would be given
+ * @m:		where to
+ * @key:	its name
+ * @config:	has its value
+ */
+void fmap_show_option(struct seq_file *m, const char *key,
+		      const struct fmap_config *config)
+{
+	seq_printf(m, "%s=", key);
+	fmap_find_option(key)->show(m, config);
+}
+
+/* The only option that may be given more than once. */
+static int fmap_parse_rule(struct fs_context *fc, const char *value)
+{
+	struct fmap_options *options = fc->fs_private;
+	const char *why;
+	int err;
+
+	err = fmap_rule_add(&options->rules, value, ':', &why);
+	if (err == -EINVAL || err == -ENOSPC)
+		return fmap_invalf(fc, "rule=%s: %s, expected GLOB:around=...:readahead=...",
+				   value, why);
+	return err;
+}
+
 /*
  * The source is left to the VFS, and so is the message about an option that
  * neither of us knows: it names filesystem and option.
@@ -240,15 +278,18 @@ static const struct fmap_option *fmap_find_option(const char *name)
 static int fmap_parse_param(struct fs_context *fc, struct fs_parameter *param)
 {
 	const struct fmap_option *opt = fmap_find_option(param->key);
+	struct fmap_options *options = fc->fs_private;
 	int err;
 
+	if (!strcmp(param->key, "rule") && param->type == fs_value_is_string)
+		return fmap_parse_rule(fc, param->string);
 	if (!opt)
 		return -ENOPARAM;
 	if (param->type != fs_value_is_string)
 		return fmap_invalf(fc, "%s= wants a value: %s", opt->name,
 				   opt->allowed);
 
-	err = opt->parse(fc->fs_private, param->string);
+	err = opt->parse(&options->config, param->string);
 	if (err == -EOPNOTSUPP)
 		return fmap_invalf(fc, "%s=%s: not supported by this version",
 				   opt->name, param->string);
@@ -270,15 +311,14 @@ static int fmap_parse_param(struct fs_context *fc, struct fs_parameter *param)
  */
 int fmap_show_options(struct seq_file *m, struct dentry *root)
 {
-	const struct fmap_config *config = &fmap_sbi(root->d_sb)->config;
+	struct fmap_sb_info *sbi = fmap_sbi(root->d_sb);
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fmap_options); i++) {
-		if (!fmap_options[i].show)
-			continue;
-		seq_printf(m, ",%s=", fmap_options[i].name);
-		fmap_options[i].show(m, config);
+		seq_putc(m, ',');
+		fmap_show_option(m, fmap_options[i].name, &sbi->config);
 	}
+	fmap_rules_show_options(m, sbi);
 	return 0;
 }
 
@@ -298,7 +338,10 @@ void fmap_config_init(struct fmap_config *config)
 
 static void fmap_free_fc(struct fs_context *fc)
 {
-	kfree(fc->fs_private);
+	struct fmap_options *options = fc->fs_private;
+
+	fmap_rules_free(&options->rules);
+	kfree(options);
 	/* Ours still if no superblock took it. */
 	if (fc->purpose == FS_CONTEXT_FOR_MOUNT && fc->s_fs_info)
 		fmap_free_sbi(fc->s_fs_info);
@@ -316,21 +359,22 @@ static const struct fs_context_operations fmap_context_ops = {
  * @fc:	a mount or remount that begins
  *
  * A remount starts from what is in force, so that it changes only what it
- * names.
+ * names; the rules that it names take the place of those there are.
  *
  * Return: 0 or -ENOMEM.
  */
 int fmap_init_fs_context(struct fs_context *fc)
 {
-	struct fmap_config *config = kzalloc(sizeof(*config), GFP_KERNEL);
+	struct fmap_options *options = kzalloc(sizeof(*options), GFP_KERNEL);
 
-	if (!config)
+	if (!options)
 		return -ENOMEM;
 	if (fc->purpose == FS_CONTEXT_FOR_RECONFIGURE)
-		*config = fmap_sbi(fc->root->d_sb)->config;
+		options->config = fmap_sbi(fc->root->d_sb)->config;
 	else
-		fmap_config_init(config);
-	fc->fs_private = config;
+		fmap_config_init(&options->config);
+	fmap_rules_init(&options->rules);
+	fc->fs_private = options;
 	fc->ops = &fmap_context_ops;
 	return 0;
 }

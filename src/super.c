@@ -12,6 +12,7 @@
 #include <linux/user_namespace.h>
 
 #include "lower.h"
+#include "rules.h"
 
 #define fmap_errorf(fc, fmt, ...) errorf(fc, FMAP_NAME ": " fmt, ##__VA_ARGS__)
 
@@ -180,10 +181,12 @@ static void fmap_inherit(struct super_block *sb, const struct path *path)
 
 static int fmap_fill_super(struct super_block *sb, struct fs_context *fc)
 {
+	struct fmap_options *options = fc->fs_private;
 	struct fmap_sb_info *sbi = fmap_sbi(sb);
 	struct inode *inode;
 
-	sbi->config = *(const struct fmap_config *)fc->fs_private;
+	sbi->config = options->config;
+	fmap_rules_take(&sbi->rules, &options->rules);
 	fmap_inherit(sb, &sbi->lower);
 	sb->s_magic = FMAP_MAGIC;
 	sb->s_op = &fmap_super_ops;
@@ -226,6 +229,7 @@ int fmap_get_tree(struct fs_context *fc)
 	sbi = kzalloc(sizeof(*sbi), GFP_KERNEL);
 	if (!sbi)
 		return -ENOMEM;
+	fmap_rules_init(&sbi->rules);
 	/* Freed with @fc unless a superblock takes it over. */
 	fc->s_fs_info = sbi;
 	err = fmap_open_lower(fc, sbi);
@@ -254,16 +258,14 @@ int fmap_get_tree(struct fs_context *fc)
  * fmap_reconfigure - ->reconfigure: remount
  * @fc:	with the options parsed; s_umount is held
  *
- * Faults under way read the policies without a lock: each field is stored on
- * its own, and any mix of old and new ones is a policy, as a size is never 0.
+ * Faults under way read without a lock: each field is stored on its own.
  *
  * Return: 0, or -EROFS if the lower mount cannot be written.
  */
 int fmap_reconfigure(struct fs_context *fc)
 {
-	const struct fmap_config *new = fc->fs_private;
+	struct fmap_options *new = fc->fs_private;
 	struct fmap_sb_info *sbi = fmap_sbi(fc->root->d_sb);
-	struct fmap_config *config = &sbi->config;
 
 	if (fc->sb_flags_mask & SB_RDONLY && !(fc->sb_flags & SB_RDONLY) &&
 	    __mnt_is_readonly(sbi->lower.mnt)) {
@@ -272,12 +274,15 @@ int fmap_reconfigure(struct fs_context *fc)
 	}
 	sync_filesystem(fc->root->d_sb);
 
-	WRITE_ONCE(config->engine, new->engine);
-	WRITE_ONCE(config->installer, new->installer);
-	WRITE_ONCE(config->around.pages, new->around.pages);
-	WRITE_ONCE(config->around.kind, new->around.kind);
-	WRITE_ONCE(config->readahead.pages, new->readahead.pages);
-	WRITE_ONCE(config->readahead.kind, new->readahead.kind);
+	down_write(&sbi->rules.lock);
+	WRITE_ONCE(sbi->config.engine, new->config.engine);
+	WRITE_ONCE(sbi->config.installer, new->config.installer);
+	WRITE_ONCE(sbi->config.around, new->config.around);
+	WRITE_ONCE(sbi->config.readahead, new->config.readahead);
+	if (new->rules.nr)
+		fmap_rules_take(&sbi->rules, &new->rules);
+	up_write(&sbi->rules.lock);
+	fmap_rules_apply_all(fc->root->d_sb);
 	return 0;
 }
 
@@ -287,6 +292,7 @@ int fmap_reconfigure(struct fs_context *fc)
  */
 void fmap_free_sbi(struct fmap_sb_info *sbi)
 {
+	fmap_rules_free(&sbi->rules);
 	fmap_triggers_exit(sbi);
 	fmap_failures_exit(sbi);
 	fmap_stats_exit(sbi);

@@ -87,14 +87,20 @@ for wrong in engine=warp install=by-hand around=3k around=2k around=4m around=50
 	     readahead=table; do
 	refused "$wrong" EINVAL "fmapfs: $wrong: not allowed, expected" "$below" "$wrong"
 done
-for later in around=adaptive readahead=adaptive readahead=64k \
-	     "rule=*.db:around=off"; do
+for later in around=adaptive readahead=adaptive readahead=64k; do
 	refused "$later, not built yet" EINVAL \
 		"fmapfs: $later: not supported by this version" "$below" "$later"
 done
 for option in engine install around readahead; do
 	refused "$option without a value" EINVAL "fmapfs: $option= wants a value" \
 		"$below" "$option"
+done
+
+for rule in "*.db|no policy" "*.db:around=5k|a value that the option does not take" \
+	    "*.db:engine=hold|only around= and readahead= can be given by file" \
+	    "db:around=off|the glob matches no path"; do
+	refused "rule=${rule%|*}" EINVAL "fmapfs: rule=${rule%|*}: ${rule#*|}" \
+		"$below" "rule=${rule%|*}"
 done
 
 refused "no source" EINVAL "no lower directory" -
