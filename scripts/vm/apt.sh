@@ -6,19 +6,26 @@
 # shellcheck disable=SC2154
 
 # Which lists of packages apt uses: the system's; a private copy of the
-# same sources, brought up to date; Debian's own sources.
+# same sources, brought up to date; Debian's own sources; those of a newer
+# release with its backports, as if nothing were installed.
 lists=system
+newer=trixie
 apt_opts() {
 	private=$cache/apt/$lists
 	case $lists in
 	system) return ;;
-	debian)
+	debian | "$newer")
 		echo "-o Dir::Etc::SourceList=$private/sources.list"
 		echo "-o Dir::Etc::SourceParts=/dev/null"
 		;;
 	esac
+	status=/var/lib/dpkg/status
+	if [ "$lists" = "$newer" ]; then
+		status=$private/status
+		echo "-o APT::Default-Release=$newer-backports"
+	fi
 	echo "-o Dir::State=$private/state"
-	echo "-o Dir::State::status=/var/lib/dpkg/status"
+	echo "-o Dir::State::status=$status"
 	echo "-o Dir::Cache=$private/cache"
 }
 
@@ -33,18 +40,27 @@ debian_sources() {
 	key=/usr/share/keyrings/debian-archive-keyring.gpg
 	[ -r "$key" ] || return 1
 	at="[arch=$arch signed-by=$key] http://deb.debian.org"
-	cat <<-END
-		deb $at/debian bookworm main
-		deb $at/debian bookworm-updates main
-		deb $at/debian-security bookworm-security main
-	END
+	case $lists in
+	debian)
+		cat <<-END
+			deb $at/debian bookworm main
+			deb $at/debian bookworm-updates main
+			deb $at/debian-security bookworm-security main
+		END
+		;;
+	*)
+		echo "deb $at/debian $lists main"
+		echo "deb $at/debian $lists-backports main"
+		;;
+	esac
 }
 
 refresh_lists() {
 	private=$cache/apt/$lists
 	say "refreshing a private copy of the package lists ($lists)"
 	mkdir -p "$private/state/lists/partial" "$private/cache/archives/partial"
-	if [ "$lists" = debian ]; then
+	: >"$private/status"
+	if [ "$lists" != private ]; then
 		debian_sources >"$private/sources.list" || return 1
 	fi
 	# A broken third-party source must not stop us: what is found decides.
@@ -69,6 +85,23 @@ apt_download() {
 		printf '%s\n' "$apt_said" | grep '^[EW]:' >&2
 		return 1
 	}
+}
+
+# apt_download_all PACKAGE...: with all they depend on, into the private cache's
+# archives
+apt_download_all() {
+	rm -f "$cache/apt/$lists"/cache/archives/*.deb
+	apt get install -y --download-only --no-install-recommends "$@" \
+		>"$cache/apt/$lists/download.log" 2>&1 </dev/null || {
+		grep '^[EW]:' "$cache/apt/$lists/download.log" >&2
+		return 1
+	}
+}
+
+# with_newer FUNCTION: calls it with the lists of the newer release
+with_newer() {
+	lists=$newer
+	refresh_lists && "$1"
 }
 
 # with_lists FUNCTION: calls it with better and better package lists
