@@ -8,6 +8,13 @@
 #ifndef _FMAPFS_COMPAT_H
 #define _FMAPFS_COMPAT_H
 
+#include <linux/version.h>
+
+#if KERNEL_VERSION(6, 1, 0) > LINUX_VERSION_CODE
+#error "fmapfs wants Linux 6.1 or newer"
+#endif
+
+#include <linux/dcache.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -166,15 +173,211 @@ static inline long vfs_splice_read(struct file *in, loff_t *ppos,
 #endif
 
 /*
- * 6.6: a freeze is the user's or the kernel's own. Before, nobody is told: the
- * last parameter is not there.
+ * 6.16: a freeze names its owner. 6.6: it is the user's or the kernel's own.
+ * Before, nobody is told: the last parameters are not there.
  */
-#ifdef FMAP_HAVE_FREEZE_HOLDER
+#if defined(FMAP_HAVE_FREEZE_OWNER)
+#define FMAP_FREEZE_PARAMS(sb) \
+	struct super_block *(sb), enum freeze_holder who, const void *owner
+#define FMAP_FREEZE_ARGS(sb)	(sb), who, owner
+#elif defined(FMAP_HAVE_FREEZE_HOLDER)
 #define FMAP_FREEZE_PARAMS(sb)	struct super_block *(sb), enum freeze_holder who
 #define FMAP_FREEZE_ARGS(sb)	(sb), who
 #else
 #define FMAP_FREEZE_PARAMS(sb)	struct super_block *(sb)
 #define FMAP_FREEZE_ARGS(sb)	(sb)
+#endif
+
+/*
+ * 6.14: ->d_revalidate() is told the directory and a name that keeps still.
+ * Before, it finds out itself.
+ */
+#ifdef FMAP_HAVE_D_REVALIDATE_NAME
+#define FMAP_D_REVALIDATE_ARGS	struct inode *dir, const struct qstr *name,
+#else
+#define FMAP_D_REVALIDATE_ARGS
+#endif
+
+static inline int fmap_do_d_revalidate(struct inode *dir,
+				       const struct qstr *name,
+				       struct dentry *dentry, unsigned int flags)
+{
+#ifdef FMAP_HAVE_D_REVALIDATE_NAME
+	return dentry->d_op->d_revalidate(dir, name, dentry, flags);
+#else
+	return dentry->d_op->d_revalidate(dentry, flags);
+#endif
+}
+
+/* 6.17: the mount's default. Before, a member that anybody may set. */
+#ifndef FMAP_HAVE_SET_DEFAULT_D_OP
+static inline void set_default_d_op(struct super_block *sb,
+				    const struct dentry_operations *ops)
+{
+	sb->s_d_op = ops;
+}
+#endif
+
+/* 6.17: the same under the name that it has for programs. */
+#ifndef FMAP_HAVE_FILE_KATTR
+#define file_kattr	fileattr
+#endif
+
+/* 6.18: the same under another name. */
+#ifndef FMAP_HAVE_INODE_JUST_DROP
+#define inode_just_drop	generic_delete_inode
+#endif
+
+/* 6.19: i_state is read through functions. */
+#ifndef FMAP_HAVE_INODE_STATE
+static inline unsigned long inode_state_read_once(struct inode *inode)
+{
+	return READ_ONCE(inode->i_state);
+}
+#endif
+
+/* 6.16: a name with its length in one. */
+#ifndef FMAP_HAVE_LOOKUP_QSTR
+static inline struct dentry *fmap_lookup_one_unlocked(struct mnt_idmap *idmap,
+						      const struct qstr *name,
+						      struct dentry *base)
+{
+	return lookup_one_unlocked(idmap, name->name, base, name->len);
+}
+
+#define lookup_one_unlocked	fmap_lookup_one_unlocked
+#endif
+
+/*
+ * 6.19: vfs_mkdir() returns the dentry, maybe another one, and has ended what its
+ * caller began if it fails. ->mkdir() says of another one what ->lookup() says.
+ */
+#ifdef FMAP_HAVE_MKDIR_DENTRY
+#define fmap_mkdir_ret_t	struct dentry *
+#define FMAP_MKDIR_RET(err)	ERR_PTR(err)
+#else
+#define fmap_mkdir_ret_t	int
+#define FMAP_MKDIR_RET(err)	(err)
+
+static inline struct dentry *fmap_vfs_mkdir(struct mnt_idmap *idmap,
+					    struct inode *dir,
+					    struct dentry *dentry, umode_t mode)
+{
+	int err = vfs_mkdir(idmap, dir, dentry, mode);
+
+	if (!err)
+		return dentry;
+	inode_unlock(dir);
+	dput(dentry);
+	return ERR_PTR(err);
+}
+
+#define vfs_mkdir(idmap, dir, dentry, mode, deleg) \
+	fmap_vfs_mkdir(idmap, dir, dentry, mode)
+#endif
+
+/* 6.19: may be told of a delegation of the directory, which we do not ask for. */
+#ifndef FMAP_HAVE_DIR_DELEG
+#define vfs_mknod(idmap, dir, dentry, mode, dev, deleg) \
+	vfs_mknod(idmap, dir, dentry, mode, dev)
+#define vfs_symlink(idmap, dir, dentry, target, deleg) \
+	vfs_symlink(idmap, dir, dentry, target)
+#define vfs_rmdir(idmap, dir, dentry, deleg)	vfs_rmdir(idmap, dir, dentry)
+#endif
+
+/* 7.0: the same, and finds the directory itself. */
+#ifndef FMAP_HAVE_VFS_CREATE_DENTRY
+static inline int fmap_vfs_create(struct mnt_idmap *idmap,
+				  struct dentry *dentry, umode_t mode)
+{
+	return vfs_create(idmap, d_inode(dentry->d_parent), dentry, mode, true);
+}
+
+#define vfs_create(idmap, dentry, mode, deleg) \
+	fmap_vfs_create(idmap, dentry, mode)
+#endif
+
+/* 6.18: one mapping for both ends, and the directories' dentries. */
+#ifndef FMAP_HAVE_RENAMEDATA_PARENT
+struct fmap_renamedata {
+	struct mnt_idmap *mnt_idmap;
+	struct dentry *old_parent;
+	struct dentry *old_dentry;
+	struct dentry *new_parent;
+	struct dentry *new_dentry;
+	unsigned int flags;
+};
+
+static inline int fmap_vfs_rename(const struct fmap_renamedata *from)
+{
+	struct renamedata rd = {
+		.old_mnt_idmap	= from->mnt_idmap,
+		.old_dir	= d_inode(from->old_parent),
+		.old_dentry	= from->old_dentry,
+		.new_mnt_idmap	= from->mnt_idmap,
+		.new_dir	= d_inode(from->new_parent),
+		.new_dentry	= from->new_dentry,
+		.flags		= from->flags,
+	};
+
+	return vfs_rename(&rd);
+}
+
+#define renamedata	fmap_renamedata
+#define vfs_rename	fmap_vfs_rename
+#endif
+
+/*
+ * 6.19: lock both directories of a rename, and check that the names are still in
+ * them and none is above the other. This does the same.
+ */
+#ifndef FMAP_HAVE_START_RENAMING
+static inline int fmap_check_renaming(const struct renamedata *rd,
+				      const struct dentry *old,
+				      const struct dentry *new,
+				      const struct dentry *trap)
+{
+	if (old->d_parent != rd->old_parent || d_unhashed(old) ||
+	    new->d_parent != rd->new_parent || d_unhashed(new) || old == trap)
+		return -EINVAL;
+	if (new == trap)
+		return rd->flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	if (rd->flags & RENAME_NOREPLACE && d_is_positive(new))
+		return -EEXIST;
+	return 0;
+}
+
+static inline int start_renaming_two_dentries(struct renamedata *rd,
+					      struct dentry *old,
+					      struct dentry *new)
+{
+	struct dentry *trap = lock_rename(rd->old_parent, rd->new_parent);
+	int err;
+
+	if (IS_ERR(trap))
+		return PTR_ERR(trap);
+	err = fmap_check_renaming(rd, old, new, trap);
+	if (err) {
+		unlock_rename(rd->old_parent, rd->new_parent);
+		return err;
+	}
+	rd->old_dentry = dget(old);
+	rd->new_dentry = dget(new);
+	return 0;
+}
+
+static inline void end_renaming(struct renamedata *rd)
+{
+	unlock_rename(rd->old_parent, rd->new_parent);
+	dput(rd->old_dentry);
+	dput(rd->new_dentry);
+}
+#endif
+
+/* 7.1: the same, and says whether somebody is still filling it. */
+#ifndef FMAP_HAVE_ILOOKUP_ISNEW
+#define ilookup5_nowait(sb, hashval, test, data, isnew) \
+	((void)(isnew), ilookup5_nowait(sb, hashval, test, data))
 #endif
 
 #ifdef FMAP_HAVE_BACKING_FILE
@@ -184,6 +387,19 @@ static inline long vfs_splice_read(struct file *in, loff_t *ppos,
 #ifndef FMAP_BACKING_USER_FILE
 #define backing_file_open(user_file, flags, path, cred) \
 	backing_file_open(&(user_file)->f_path, flags, path, cred)
+#endif
+
+/* 6.14: the user's file is that of the VMA. Before, it is named as well. */
+#ifdef FMAP_BACKING_CTX_USER_FILE
+static inline int fmap_backing_file_mmap(struct file *file,
+					 struct vm_area_struct *vma,
+					 struct backing_file_ctx *ctx)
+{
+	ctx->user_file = vma->vm_file;
+	return backing_file_mmap(file, vma, ctx);
+}
+
+#define backing_file_mmap	fmap_backing_file_mmap
 #endif
 
 /* The file for read and write: a backing file holds write access below, too. */
@@ -228,7 +444,6 @@ static inline struct file *fmap_open_io(struct file *backing, int flags,
 
 struct backing_file_ctx {
 	const struct cred *cred;
-	struct file *user_file;
 	void (*accessed)(struct file *file);
 };
 
@@ -237,6 +452,7 @@ static inline int backing_file_mmap(struct file *file,
 				    struct vm_area_struct *vma,
 				    struct backing_file_ctx *ctx)
 {
+	struct file *user_file = vma->vm_file;
 	int err;
 
 	if (!file->f_op->mmap)
@@ -244,7 +460,7 @@ static inline int backing_file_mmap(struct file *file,
 	vma_set_file(vma, file);
 	err = call_mmap(file, vma);
 	if (ctx->accessed)
-		ctx->accessed(ctx->user_file);
+		ctx->accessed(user_file);
 	return err;
 }
 #endif /* FMAP_HAVE_BACKING_FILE */
@@ -305,10 +521,35 @@ static inline void vm_flags_init(struct vm_area_struct *vma, vm_flags_t flags)
 #endif
 
 /*
- * 6.10: fault-around lowers mmap_miss for a cached page unless that was evicted
- * a short while ago. Before, for each.
+ * 7.1: mappings that no miss is counted for need no hit counted either. Before,
+ * hits always count.
  */
-static inline bool fmap_counts_as_hit(struct folio *folio)
+#ifdef FMAP_HAVE_VM_OPS_MAPPED
+#define FMAP_NO_MISS_FLAGS	(VM_SEQ_READ | VM_EXEC)
+#else
+#define FMAP_NO_MISS_FLAGS	VM_NONE
+#endif
+
+/*
+ * 7.1: fault-around lowers mmap_miss by one if it ends a fault that is not tried
+ * again, but not for what was evicted a short while ago. 6.10: by one for each
+ * cached page of the window that was not. Before, for each.
+ */
+#ifdef FMAP_HAVE_VM_OPS_MAPPED
+#define FMAP_HITS_END_FAULTS	true
+
+static inline bool fmap_counts_as_hit(const struct vm_fault *vmf,
+				      struct folio *folio, pgoff_t index)
+{
+	return index == vmf->pgoff && !(vmf->flags & FAULT_FLAG_TRIED) &&
+	       !folio_test_workingset(folio) &&
+	       !(vmf->vma->vm_flags & FMAP_NO_MISS_FLAGS);
+}
+#else
+#define FMAP_HITS_END_FAULTS	false
+
+static inline bool fmap_counts_as_hit(const struct vm_fault *vmf,
+				      struct folio *folio, pgoff_t index)
 {
 #ifdef FMAP_HAVE_MM_GET_UNMAPPED_AREA
 	return !folio_test_workingset(folio);
@@ -316,6 +557,99 @@ static inline bool fmap_counts_as_hit(struct folio *folio)
 	return true;
 #endif
 }
+#endif
+
+/* 7.1: ->fault counts no hit on a locked folio: another fault is at it. */
+static inline bool fmap_hit_is_shared(struct folio *folio)
+{
+#ifdef FMAP_HAVE_VM_OPS_MAPPED
+	return folio_test_locked(folio);
+#else
+	return false;
+#endif
+}
+
+/* 7.1: readahead up to the end of the file leaves no marker. Before, it may. */
+static inline unsigned long fmap_ra_ahead_at_eof(unsigned long ahead)
+{
+#ifdef FMAP_HAVE_VM_OPS_MAPPED
+	return 0;
+#else
+	return ahead;
+#endif
+}
+
+/*
+ * 7.1: MADV_HUGEPAGE reads whole PMDs where the mapping can have large folios.
+ * Before, everywhere.
+ */
+static inline bool fmap_reads_huge(struct address_space *mapping)
+{
+#ifdef FMAP_HAVE_VM_OPS_MAPPED
+	return mapping_large_folio_support(mapping);
+#else
+	return true;
+#endif
+}
+
+/* 7.1: fault-around maps a large folio whole. Before, what is in the window. */
+#ifdef FMAP_HAVE_VM_OPS_MAPPED
+#define FMAP_MAPS_WHOLE_FOLIOS	true
+#else
+#define FMAP_MAPS_WHOLE_FOLIOS	false
+#endif
+
+/*
+ * 6.16: read-around is of the smallest folios, and the order from which
+ * readahead goes on is in file_ra_state. Before, large folios are chosen at once,
+ * by what is not exported.
+ */
+#ifdef FMAP_HAVE_RA_ORDER
+#define FMAP_AROUND_IS_SMALL	true
+
+static inline void fmap_set_ra_order(struct file_ra_state *ra, unsigned int order)
+{
+	ra->order = order;
+}
+#else
+#define FMAP_AROUND_IS_SMALL	false
+
+static inline void fmap_set_ra_order(struct file_ra_state *ra, unsigned int order)
+{
+}
+#endif
+
+/* 6.16: executable mappings have readahead of their own. */
+#ifdef FMAP_HAVE_EXEC_RA
+#define FMAP_EXEC_RA_FLAG	VM_EXEC
+#else
+#define FMAP_EXEC_RA_FLAG	VM_NONE
+
+static inline unsigned int exec_folio_order(void)
+{
+	return 0;
+}
+#endif
+
+/* 7.0: the caller holds the invalidate_lock. Before, it is taken in there. */
+static inline void fmap_ra_unbounded(struct readahead_control *ractl,
+				     unsigned long nr, unsigned long ahead)
+{
+#ifdef FMAP_RA_WANTS_LOCK
+	filemap_invalidate_lock_shared(ractl->mapping);
+	page_cache_ra_unbounded(ractl, nr, ahead);
+	filemap_invalidate_unlock_shared(ractl->mapping);
+#else
+	page_cache_ra_unbounded(ractl, nr, ahead);
+#endif
+}
+
+/* 7.0: a NUMA policy, or the task's. Before, the task's. */
+#ifdef FMAP_HAVE_ALLOC_POLICY
+#define fmap_do_alloc_folio(gfp, order)	filemap_alloc_folio(gfp, order, NULL)
+#else
+#define fmap_do_alloc_folio(gfp, order)	filemap_alloc_folio(gfp, order)
+#endif
 
 /* 6.8: whether pages must not change under writeback is the mapping's. */
 static inline bool fmap_stable_writes(const struct address_space *mapping)
@@ -327,10 +661,15 @@ static inline bool fmap_stable_writes(const struct address_space *mapping)
 #endif
 }
 
-/* 6.10: the function of an mm. Before, a pointer in it. */
-#ifndef FMAP_HAVE_MM_GET_UNMAPPED_AREA
-#define mm_get_unmapped_area(mm, file, addr, len, pgoff, flags) \
-	((mm)->get_unmapped_area(file, addr, len, pgoff, flags))
+/* 7.0: of the current mm. 6.10: of any. Before, a pointer in it. */
+#ifndef FMAP_HAVE_CURRENT_UNMAPPED_AREA
+#ifdef FMAP_HAVE_MM_GET_UNMAPPED_AREA
+#define mm_get_unmapped_area(file, addr, len, pgoff, flags) \
+	mm_get_unmapped_area(current->mm, file, addr, len, pgoff, flags)
+#else
+#define mm_get_unmapped_area(file, addr, len, pgoff, flags) \
+	(current->mm->get_unmapped_area(file, addr, len, pgoff, flags))
+#endif
 #endif
 
 /* 6.12: minimum folio orders. Before, a folio of any mapping may be one page. */

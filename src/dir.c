@@ -103,21 +103,30 @@ static int fmap_create(struct mnt_idmap *idmap, struct inode *dir,
 	if (!excl && d_is_positive(lower))
 		err = -ESTALE;
 	else
-		err = fmap_do_create(dir->i_sb, d_inode(lower->d_parent), lower,
-				     mode);
+		err = fmap_do_create(dir->i_sb, lower, mode);
 	return fmap_created(dir, dentry, lower, err);
 }
 
-static int fmap_mkdir(struct mnt_idmap *idmap, struct inode *dir,
-		      struct dentry *dentry, umode_t mode)
+/*
+ * A failed vfs_mkdir() has unlocked the directory and dropped the dentry. One
+ * that made another dentry has dropped ours, which the next lookup replaces.
+ */
+static fmap_mkdir_ret_t fmap_mkdir(struct mnt_idmap *idmap, struct inode *dir,
+				   struct dentry *dentry, umode_t mode)
 {
-	struct dentry *lower = fmap_lock_lower(dentry);
-	int err;
+	struct dentry *lower = fmap_lock_lower(dentry), *made;
 
 	if (IS_ERR(lower))
-		return PTR_ERR(lower);
-	err = fmap_do_mkdir(dir->i_sb, d_inode(lower->d_parent), lower, mode);
-	return fmap_created(dir, dentry, lower, err);
+		return FMAP_MKDIR_RET(PTR_ERR(lower));
+	made = fmap_do_mkdir(dir->i_sb, d_inode(lower->d_parent), lower, mode);
+	if (IS_ERR(made)) {
+		mnt_drop_write(fmap_lower_mnt(dir->i_sb));
+		fmap_copy_attr(dir);
+		return FMAP_MKDIR_RET(PTR_ERR(made));
+	}
+	dget(lower);
+	dput(made);
+	return FMAP_MKDIR_RET(fmap_created(dir, dentry, lower, 0));
 }
 
 static int fmap_mknod(struct mnt_idmap *idmap, struct inode *dir,
@@ -196,58 +205,51 @@ static int fmap_rmdir(struct inode *dir, struct dentry *dentry)
 	return fmap_removed(dir, dentry, err);
 }
 
-/* With both lower directories locked; @trap is what lock_rename() returned. */
-static int fmap_rename_locked(struct dentry *old, struct dentry *new,
-			      const struct dentry *trap, unsigned int flags)
+/*
+ * The VFS has checked our dentries only: a name that is gone, or a directory that
+ * would be moved into itself, is so by what has been done below.
+ */
+static int fmap_rename_lower(struct dentry *old, struct dentry *new,
+			     unsigned int flags)
 {
-	struct dentry *old_parent = fmap_lower_dentry(old->d_parent);
-	struct dentry *new_parent = fmap_lower_dentry(new->d_parent);
-	struct dentry *lower_old = fmap_lower_dentry(old);
-	struct dentry *lower_new = fmap_lower_dentry(new);
+	struct renamedata rd = {
+		.mnt_idmap	= fmap_lower_idmap(old->d_sb),
+		.old_parent	= fmap_lower_dentry(old->d_parent),
+		.new_parent	= fmap_lower_dentry(new->d_parent),
+		.flags		= flags,
+	};
+	int err;
 
-	if (fmap_moved(lower_old, old_parent) || fmap_moved(lower_new, new_parent))
-		return -ESTALE;
-	if (trap == lower_old)
-		return -EINVAL;
-	if (trap == lower_new)
-		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
-	/* The VFS has checked these two on our dentries only. */
-	if (flags & RENAME_NOREPLACE && d_is_positive(lower_new))
-		return -EEXIST;
-	if (flags & RENAME_EXCHANGE && d_is_negative(lower_new))
-		return -ENOENT;
-	return fmap_do_rename(old->d_sb, old_parent, lower_old, new_parent,
-			      lower_new, flags);
+	err = start_renaming_two_dentries(&rd, fmap_lower_dentry(old),
+					  fmap_lower_dentry(new));
+	if (err)
+		return err == -EINVAL ? -ESTALE : err;
+	if (flags & RENAME_EXCHANGE && d_is_negative(rd.new_dentry))
+		err = -ENOENT;
+	else
+		err = vfs_rename(&rd);
+	end_renaming(&rd);
+	return err;
 }
 
 static int fmap_rename(struct mnt_idmap *idmap, struct inode *old_dir,
 		       struct dentry *old, struct inode *new_dir,
 		       struct dentry *new, unsigned int flags)
 {
-	struct dentry *old_parent = fmap_lower_dentry(old->d_parent);
-	struct dentry *new_parent = fmap_lower_dentry(new->d_parent);
 	struct vfsmount *mnt = fmap_lower_mnt(old->d_sb);
-	struct dentry *trap;
 	int err;
 
 	err = mnt_want_write(mnt);
 	if (err)
 		return err;
-	trap = lock_rename(old_parent, new_parent);
-	if (IS_ERR(trap)) {
-		err = PTR_ERR(trap);
-		goto out;
-	}
-	err = fmap_rename_locked(old, new, trap, flags);
-	unlock_rename(old_parent, new_parent);
+	err = fmap_rename_lower(old, new, flags);
+	mnt_drop_write(mnt);
 
 	fmap_copy_attr(old_dir);
 	fmap_copy_attr(new_dir);
 	fmap_copy_attr(d_inode(old));
 	if (d_is_positive(new))
 		fmap_copy_attr(d_inode(new));
-out:
-	mnt_drop_write(mnt);
 	return err;
 }
 

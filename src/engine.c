@@ -37,7 +37,7 @@ static bool fmap_may_drop(const struct vm_fault *vmf)
 	       !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT);
 }
 
-/* Follows maybe_unlock_mmap_for_io() (6.12). Fault lock held unless f->fpin. */
+/* Follows maybe_unlock_mmap_for_io() (7.2). Fault lock held unless f->fpin. */
 static void fmap_pin_drop(struct fmap_fault *f, enum fmap_counter why)
 {
 	struct vm_fault *vmf = f->vmf;

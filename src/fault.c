@@ -2,7 +2,7 @@
 /*
  * ->fault: bring one page of the lower file's page cache to the core.
  *
- * The steps of filemap_fault() (6.12), each of which says what comes next:
+ * The steps of filemap_fault() (7.2), each of which says what comes next:
  *
  *	beyond EOF? -> first lookup: hit -> async readahead
  *	                             miss -> sync readahead
@@ -143,7 +143,7 @@ static int fmap_create_folio(struct fmap_fault *f)
 	int err;
 
 	if (!fmap_fault_trigger(f, FMAP_TRG_create_fail))
-		folio = filemap_alloc_folio(gfp, order);
+		folio = fmap_do_alloc_folio(gfp, order);
 	if (!folio)
 		return -ENOMEM;
 	err = filemap_add_folio(f->mapping, folio,
@@ -201,7 +201,7 @@ static enum fmap_step fmap_wait_killed(struct fmap_fault *f)
 }
 
 /*
- * Follows __folio_lock_or_retry() (6.12). The folio may be anything by the time
+ * Follows __folio_lock_or_retry() (7.2). The folio may be anything by the time
  * it is unlocked: the second pass looks it up again.
  */
 static enum fmap_step fmap_wait_unlocked(struct fmap_fault *f)
@@ -225,7 +225,7 @@ static void fmap_before_lock_triggers(struct fmap_fault *f)
 }
 
 /*
- * Lock the folio at hand. Follows lock_folio_maybe_drop_mmap() (6.12). It is
+ * Lock the folio at hand. Follows lock_folio_maybe_drop_mmap() (7.2). It is
  * locked by others for as long as a read of it takes.
  */
 static enum fmap_step fmap_lock_folio(struct fmap_fault *f)
@@ -394,7 +394,8 @@ static vm_fault_t fmap_lower_fault(struct vm_fault *vmf,
  */
 static enum fmap_counter fmap_miss_needs_lower(const struct fmap_fault *f)
 {
-	if (IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) && (f->vm_flags & VM_HUGEPAGE))
+	if (IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) &&
+	    (f->vm_flags & VM_HUGEPAGE) && fmap_reads_huge(f->mapping))
 		return FMAP_dlg_hugepage;
 	if ((f->vm_flags & VM_LOCKED) &&
 	    (f->vmf->flags & FAULT_FLAG_ORIG_PTE_VALID))
@@ -485,7 +486,7 @@ static void fmap_count_context(const struct fmap_sb_info *sbi,
  * @vmf:	the fault; vmf->vma is on our backing file
  *
  * Called by the core (__do_fault()) with the fault lock held: mmap_lock or,
- * since 6.6, the per-VMA lock. Follows filemap_fault() (6.12), unless the
+ * since 6.6, the per-VMA lock. Follows filemap_fault() (7.2), unless the
  * engine is native or the lower filesystem's ->fault is something else: then
  * that runs.
  *

@@ -32,7 +32,7 @@
 #define FMAP_MAGIC	0x666d6170	/* "fmap" */
 
 struct fiemap_extent_info;
-struct fileattr;
+struct file_kattr;
 struct fmap_engine;
 struct fmap_failures;
 struct fmap_triggers;
@@ -282,9 +282,9 @@ loff_t fmap_remap_file_range(struct file *in, loff_t pos_in, struct file *out,
 			     loff_t pos_out, loff_t len, unsigned int flags);
 
 /* ioctl.c */
-int fmap_fileattr_get(struct dentry *dentry, struct fileattr *fa);
+int fmap_fileattr_get(struct dentry *dentry, struct file_kattr *fa);
 int fmap_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry,
-		      struct fileattr *fa);
+		      struct file_kattr *fa);
 int fmap_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start,
 		u64 len);
 long fmap_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

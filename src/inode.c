@@ -103,7 +103,7 @@ struct inode *fmap_iget(struct super_block *sb, struct inode *lower)
 			     fmap_inode_set, lower);
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
-	if (inode->i_state & I_NEW) {
+	if (inode_state_read_once(inode) & I_NEW) {
 		ihold(lower);
 		fmap_inode_fill(inode, lower);
 		unlock_new_inode(inode);
@@ -123,7 +123,10 @@ struct inode *fmap_iget(struct super_block *sb, struct inode *lower)
  */
 struct inode *fmap_ilookup(struct super_block *sb, struct inode *lower)
 {
-	return ilookup5_nowait(sb, hash_ptr(lower, 32), fmap_inode_test, lower);
+	bool is_new;
+
+	return ilookup5_nowait(sb, hash_ptr(lower, 32), fmap_inode_test, lower,
+			       &is_new);
 }
 
 /**

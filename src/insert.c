@@ -154,14 +154,15 @@ static enum fmap_counter fmap_lock_mappable(struct address_space *mapping,
 
 /*
  * mmap_miss goes down for what turned out to be cached; since 6.10 not for what
- * was evicted a moment ago, because that is likely to be evicted again.
+ * was evicted a moment ago, because that is likely to be evicted again, and since
+ * 7.1 only for the page that was faulted for.
  */
 static void fmap_batch_hits(struct fmap_batch *b, struct file_ra_state *ra)
 {
 	unsigned int misses = READ_ONCE(ra->mmap_miss);
 	unsigned int less = min(misses, b->hits);
 
-	if (!less)
+	if (!less || (FMAP_HITS_END_FAULTS && !b->hit))
 		return;
 	WRITE_ONCE(ra->mmap_miss, misses - less);
 	fmap_count_add(b->sbi, FMAP_fa_miss_dec, less);
@@ -190,7 +191,7 @@ static enum fmap_counter fmap_insert_page(struct fmap_batch *b,
 		folio_put(folio);
 		return why;
 	}
-	b->hits += fmap_counts_as_hit(folio);
+	b->hits += fmap_counts_as_hit(b->vmf, folio, xas->xa_index);
 	fmap_batch_add(b, folio, xas->xa_index);
 	return why;
 }
@@ -206,12 +207,12 @@ static void fmap_insert_hit(struct fmap_batch *b, struct xa_state *xas,
 	folio = fmap_look(xas, &why);
 	if (!folio)
 		return;
-	b->hits += fmap_counts_as_hit(folio);
+	b->hits += fmap_counts_as_hit(b->vmf, folio, index);
 	folio_put(folio);
 }
 
 /*
- * Follows filemap_map_pages() (6.12) for single-page folios. Under RCU. Return:
+ * Follows filemap_map_pages() (7.2) for single-page folios. Under RCU. Return:
  * the page of the first large folio, at which the rest is handed over, or the
  * page after the range.
  */
@@ -229,7 +230,7 @@ static pgoff_t fmap_insert_word(struct fmap_batch *b, struct address_space *mapp
 
 		if (used & BIT(i)) {
 			why = FMAP_fa_skip_pte_present;
-			if (b->misses)
+			if (b->misses && !FMAP_HITS_END_FAULTS)
 				fmap_insert_hit(b, &xas, first + i);
 		} else if (first + i < eof) {
 			xas_set(&xas, first + i);

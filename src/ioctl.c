@@ -21,7 +21,7 @@
  *
  * Return: 0; -ENOIOCTLCMD if the lower filesystem has none; another errno.
  */
-int fmap_fileattr_get(struct dentry *dentry, struct fileattr *fa)
+int fmap_fileattr_get(struct dentry *dentry, struct file_kattr *fa)
 {
 	return vfs_fileattr_get(fmap_lower_dentry(dentry), fa);
 }
@@ -35,7 +35,7 @@ int fmap_fileattr_get(struct dentry *dentry, struct fileattr *fa)
  * Return: 0 or a negative errno.
  */
 int fmap_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry,
-		      struct fileattr *fa)
+		      struct file_kattr *fa)
 {
 	struct super_block *sb = dentry->d_sb;
 	int err;

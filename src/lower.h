@@ -29,27 +29,28 @@ static inline struct dentry *fmap_do_lookup(const struct super_block *sb,
 					    const struct qstr *name,
 					    struct dentry *parent)
 {
-	return lookup_one_unlocked(fmap_lower_idmap(sb), name->name, parent,
-				   name->len);
+	struct qstr one = QSTR_INIT(name->name, name->len);
+
+	return lookup_one_unlocked(fmap_lower_idmap(sb), &one, parent);
 }
 
 static inline int fmap_do_create(const struct super_block *sb,
-				 struct inode *dir, struct dentry *dentry,
-				 umode_t mode)
+				 struct dentry *dentry, umode_t mode)
 {
-	return vfs_create(fmap_lower_idmap(sb), dir, dentry, mode, true);
+	return vfs_create(fmap_lower_idmap(sb), dentry, mode, NULL);
 }
 
-static inline int fmap_do_mkdir(const struct super_block *sb, struct inode *dir,
-				struct dentry *dentry, umode_t mode)
+static inline struct dentry *fmap_do_mkdir(const struct super_block *sb,
+					   struct inode *dir,
+					   struct dentry *dentry, umode_t mode)
 {
-	return vfs_mkdir(fmap_lower_idmap(sb), dir, dentry, mode);
+	return vfs_mkdir(fmap_lower_idmap(sb), dir, dentry, mode, NULL);
 }
 
 static inline int fmap_do_mknod(const struct super_block *sb, struct inode *dir,
 				struct dentry *dentry, umode_t mode, dev_t dev)
 {
-	return vfs_mknod(fmap_lower_idmap(sb), dir, dentry, mode, dev);
+	return vfs_mknod(fmap_lower_idmap(sb), dir, dentry, mode, dev, NULL);
 }
 
 static inline struct file *fmap_do_tmpfile(const struct path *parent,
@@ -63,7 +64,7 @@ static inline int fmap_do_symlink(const struct super_block *sb,
 				  struct inode *dir, struct dentry *dentry,
 				  const char *target)
 {
-	return vfs_symlink(fmap_lower_idmap(sb), dir, dentry, target);
+	return vfs_symlink(fmap_lower_idmap(sb), dir, dentry, target, NULL);
 }
 
 static inline int fmap_do_link(const struct super_block *sb, struct dentry *old,
@@ -81,25 +82,7 @@ static inline int fmap_do_unlink(const struct super_block *sb,
 static inline int fmap_do_rmdir(const struct super_block *sb, struct inode *dir,
 				struct dentry *dentry)
 {
-	return vfs_rmdir(fmap_lower_idmap(sb), dir, dentry);
-}
-
-static inline int fmap_do_rename(const struct super_block *sb,
-				 struct dentry *old_parent, struct dentry *old,
-				 struct dentry *new_parent, struct dentry *new,
-				 unsigned int flags)
-{
-	struct renamedata rd = {
-		.old_mnt_idmap	= fmap_lower_idmap(sb),
-		.old_dir	= d_inode(old_parent),
-		.old_dentry	= old,
-		.new_mnt_idmap	= fmap_lower_idmap(sb),
-		.new_dir	= d_inode(new_parent),
-		.new_dentry	= new,
-		.flags		= flags,
-	};
-
-	return vfs_rename(&rd);
+	return vfs_rmdir(fmap_lower_idmap(sb), dir, dentry, NULL);
 }
 
 static inline int fmap_do_setattr(const struct super_block *sb,
@@ -155,12 +138,10 @@ static inline void fmap_mmap_accessed(struct file *file)
 	file_accessed(fmap_lower_file(file));
 }
 
-static inline int fmap_do_mmap(struct file *file, struct file *backing,
-			       struct vm_area_struct *vma)
+static inline int fmap_do_mmap(struct file *backing, struct vm_area_struct *vma)
 {
 	struct backing_file_ctx ctx = {
 		.cred		= current_cred(),
-		.user_file	= file,
 		.accessed	= fmap_mmap_accessed,
 	};
 

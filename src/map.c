@@ -161,7 +161,7 @@ int fmap_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!spare)
 		return -ENOMEM;
 
-	err = fmap_do_mmap(file, backing, vma);
+	err = fmap_do_mmap(backing, vma);
 	if (!err) {
 		fmap_count(sbi, FMAP_map_calls);
 		if (fmap_may_wrap(vma, backing)) {
@@ -198,5 +198,5 @@ unsigned long fmap_get_unmapped_area(struct file *file, unsigned long addr,
 	if (backing->f_op->get_unmapped_area)
 		return backing->f_op->get_unmapped_area(backing, addr, len, pgoff,
 							flags);
-	return mm_get_unmapped_area(current->mm, backing, addr, len, pgoff, flags);
+	return mm_get_unmapped_area(backing, addr, len, pgoff, flags);
 }

@@ -16,7 +16,7 @@
 #include "trigger.h"
 
 /*
- * Follows filemap_page_mkwrite() (6.12). vmf->page is referenced, not locked;
+ * Follows filemap_page_mkwrite() (7.2). vmf->page is referenced, not locked;
  * the fault lock is held and must stay so: the core has replaced vmf->flags,
  * whether a drop would be allowed is not to be seen.
  */
@@ -112,7 +112,7 @@ static vm_fault_t fmap_mkwrite(struct vm_fault *vmf, const struct fmap_vm_ops *f
  * fmap_page_mkwrite - ->page_mkwrite of a wrapped mapping
  * @vmf:	the fault; vmf->page is the page, referenced and not locked
  *
- * Called by do_page_mkwrite() (6.12) with the fault lock held, which no
+ * Called by do_page_mkwrite() (7.2) with the fault lock held, which no
  * ->page_mkwrite may drop, so the mount stays for the whole call. Where the
  * write comes from is seen in vmf->pte alone: wp_page_shared() comes with the
  * PTE that it found, do_shared_fault() with none. The core has replaced

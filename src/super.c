@@ -190,7 +190,7 @@ static int fmap_fill_super(struct super_block *sb, struct fs_context *fc)
 	fmap_inherit(sb, &sbi->lower);
 	sb->s_magic = FMAP_MAGIC;
 	sb->s_op = &fmap_super_ops;
-	sb->s_d_op = &fmap_dentry_ops;
+	set_default_d_op(sb, &fmap_dentry_ops);
 	/* Const on the newer kernels only. */
 	sb->s_xattr = (void *)fmap_xattr_handlers;
 
@@ -389,7 +389,7 @@ static int fmap_statfs(struct dentry *dentry, struct kstatfs *buf)
 const struct super_operations fmap_super_ops = {
 	.alloc_inode	= fmap_alloc_inode,
 	.free_inode	= fmap_free_inode,
-	.drop_inode	= generic_delete_inode,
+	.drop_inode	= inode_just_drop,
 	.evict_inode	= fmap_evict_inode,
 	.sync_fs	= fmap_sync_fs,
 	.freeze_super	= fmap_freeze_super,

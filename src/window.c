@@ -67,7 +67,7 @@ static struct fmap_range intersect(struct fmap_range a, struct fmap_range b)
  *
  * Called by ->map_pages before anything is installed. A window of %FMAP_SIZE is
  * aligned by page-table slot, then cut to the VMA: unlike do_fault_around()
- * (6.12), which starts a whole window at the first page of the VMA.
+ * (7.2), which starts a whole window at the first page of the VMA.
  *
  * Return: a range that contains p->pgoff and lies within fmap_window_limit().
  */
