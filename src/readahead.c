@@ -24,14 +24,14 @@ static unsigned int fmap_misses_after_this(const struct file_ra_state *ra)
 
 /*
  * Which synchronous readahead does a miss get? Follows the order of
- * do_sync_mmap_readahead() (6.12), without its effects. VM_HUGEPAGE does not
+ * do_sync_mmap_readahead() (7.2), without its effects. VM_HUGEPAGE does not
  * come here: see fmap_miss_needs_lower().
  */
 static enum fmap_counter fmap_plan_sync(const struct fmap_fault *f)
 {
 	const struct file_ra_state *ra = &f->file->f_ra;
 
-	if (f->vm_flags & VM_RAND_READ)
+	if ((f->vm_flags & (VM_RAND_READ | FMAP_EXEC_RA_FLAG)) == VM_RAND_READ)
 		return FMAP_sra_skip_random;
 	if (!ra->ra_pages)
 		return FMAP_sra_skip_disabled;
@@ -39,6 +39,8 @@ static enum fmap_counter fmap_plan_sync(const struct fmap_fault *f)
 		return FMAP_sra_skip_policy;
 	if (f->vm_flags & VM_SEQ_READ)
 		return FMAP_sra_seq;
+	if (f->vm_flags & FMAP_EXEC_RA_FLAG)
+		return FMAP_sra_exec;
 	if (fmap_misses_after_this(ra) > FMAP_LOTS_OF_MISSES)
 		return FMAP_sra_skip_lotsamiss;
 	return FMAP_sra_around;
@@ -49,13 +51,22 @@ static enum fmap_counter fmap_plan_sync(const struct fmap_fault *f)
  * @f:	a fault that missed; fault lock held
  *
  * In a mapping with large folios the kernel's read-around picks folio orders
- * with page_cache_ra_order(), which is not exported. What we can call would
- * fill the cache with single pages, and every later scan would pay for that.
+ * with page_cache_ra_order(), which is not exported. What we can call fills the
+ * cache with the smallest folios. Where the kernel would not, every later scan
+ * would pay for that.
  */
 bool fmap_around_needs_lower(const struct fmap_fault *f)
 {
-	return mapping_large_folio_support(f->mapping) &&
-	       fmap_plan_sync(f) == FMAP_sra_around;
+	if (!mapping_large_folio_support(f->mapping))
+		return false;
+	switch (fmap_plan_sync(f)) {
+	case FMAP_sra_around:
+		return !FMAP_AROUND_IS_SMALL || mapping_min_folio_order(f->mapping);
+	case FMAP_sra_exec:
+		return exec_folio_order() || mapping_min_folio_order(f->mapping);
+	default:
+		return false;
+	}
 }
 
 static void fmap_count_miss(struct fmap_fault *f)
@@ -75,7 +86,7 @@ static void fmap_count_miss(struct fmap_fault *f)
 /*
  * Read @nr pages from ractl's index, marking the page @ahead before their end,
  * but nothing beyond the page that holds the file's last byte. Follows
- * do_page_cache_ra() (6.12).
+ * do_page_cache_ra() (7.2).
  */
 static void fmap_ra_range(struct fmap_fault *f, struct readahead_control *ractl,
 			  unsigned long nr, unsigned long ahead)
@@ -89,16 +100,28 @@ static void fmap_ra_range(struct fmap_fault *f, struct readahead_control *ractl,
 	last = (size - 1) >> PAGE_SHIFT;
 	if (index > last)
 		return;
-	if (nr > last - index)
+	if (nr > last - index) {
 		nr = last - index + 1;
-	page_cache_ra_unbounded(ractl, nr, ahead);
+		ahead = fmap_ra_ahead_at_eof(ahead);
+	}
+	fmap_ra_unbounded(ractl, nr, ahead);
+}
+
+/* Read the window that is in the f_ra, in the smallest folios. */
+static void fmap_read_window(struct fmap_fault *f)
+{
+	struct file_ra_state *ra = &f->file->f_ra;
+	DEFINE_READAHEAD(ractl, f->file, ra, f->mapping, ra->start);
+
+	fmap_set_ra_order(ra, 0);
+	fmap_fault_count_add(f, FMAP_sra_pages_requested, ra->size);
+	fmap_ra_range(f, &ractl, ra->size, ra->async_size);
 }
 
 /* A window of ra_pages centred on the fault. */
-static void fmap_read_around(struct fmap_fault *f)
+static void fmap_choose_around(struct fmap_fault *f)
 {
 	struct file_ra_state *ra = &f->file->f_ra;
-	DEFINE_READAHEAD(ractl, f->file, ra, f->mapping, f->index);
 	unsigned int pages = ra->ra_pages;
 
 	if (f->index < pages / 2)
@@ -106,9 +129,21 @@ static void fmap_read_around(struct fmap_fault *f)
 	ra->start = f->index - min_t(pgoff_t, f->index, pages / 2);
 	ra->size = pages;
 	ra->async_size = pages / 4;
-	ractl._index = ra->start;
-	fmap_fault_count_add(f, FMAP_sra_pages_requested, pages);
-	fmap_ra_range(f, &ractl, ra->size, ra->async_size);
+}
+
+/*
+ * Code is run here and there: a window from the fault on, nothing in advance,
+ * and nothing of what lies between the mappings of a program.
+ */
+static void fmap_choose_exec(struct fmap_fault *f)
+{
+	struct vm_area_struct *vma = f->vmf->vma;
+	struct file_ra_state *ra = &f->file->f_ra;
+	pgoff_t left = vma_pages(vma) - (f->index - vma->vm_pgoff);
+
+	ra->start = f->index;
+	ra->size = min_t(pgoff_t, ra->ra_pages, left);
+	ra->async_size = 0;
 }
 
 static void fmap_read_ahead_seq(struct fmap_fault *f)
@@ -140,8 +175,14 @@ void fmap_sync_readahead(struct fmap_fault *f)
 		break;
 	case FMAP_sra_around:
 		fmap_count_miss(f);
+		fmap_choose_around(f);
 		f->engine->drop(f, FMAP_drop_for_sync_ra);
-		fmap_read_around(f);
+		fmap_read_window(f);
+		break;
+	case FMAP_sra_exec:
+		fmap_choose_exec(f);
+		f->engine->drop(f, FMAP_drop_for_sync_ra);
+		fmap_read_window(f);
 		break;
 	case FMAP_sra_skip_lotsamiss:
 		fmap_count_miss(f);
@@ -156,7 +197,11 @@ static void fmap_count_hit(struct fmap_fault *f)
 	struct file_ra_state *ra = &f->file->f_ra;
 	unsigned int misses = READ_ONCE(ra->mmap_miss);
 
-	if (misses) {
+	if (fmap_hit_is_shared(f->folio)) {
+		fmap_fault_count(f, FMAP_ara_miss_dec_skip_locked);
+	} else if (f->vm_flags & FMAP_NO_MISS_FLAGS) {
+		fmap_fault_count(f, FMAP_ara_miss_dec_skip_vmflags);
+	} else if (misses) {
 		WRITE_ONCE(ra->mmap_miss, misses - 1);
 		fmap_fault_count(f, FMAP_ara_miss_dec);
 	} else {
@@ -164,7 +209,7 @@ static void fmap_count_hit(struct fmap_fault *f)
 	}
 }
 
-/* Follows the order of do_async_mmap_readahead() (6.12). */
+/* Follows the order of do_async_mmap_readahead() (7.2). */
 static enum fmap_counter fmap_plan_async(const struct fmap_fault *f)
 {
 	if (f->vm_flags & VM_RAND_READ)
@@ -231,7 +276,7 @@ static int fmap_read_triggers(struct fmap_fault *f)
  * fmap_read_folio - read f->folio and wait for it
  * @f:	the fault; invalidate_lock held, f->folio locked and not uptodate
  *
- * Follows filemap_read_folio() (6.12). f->file is valid: by the fault lock or
+ * Follows filemap_read_folio() (7.2). f->file is valid: by the fault lock or
  * by the pin. May drop the fault lock to wait for a folio that the fault has
  * created, in an engine that only waits.
  *

@@ -217,6 +217,8 @@ FMAP_COUNTER(sra_skip_lotsamiss, sync_ra, sra_calls, \
 	"none: mmap_miss says that readahead does not pay here") \
 FMAP_COUNTER(sra_around, sync_ra, sra_calls, \
 	"read-around: a window centred on the fault") \
+FMAP_COUNTER(sra_exec, sync_ra, sra_calls, \
+	"executable mapping (7.2): a window from the fault on, mmap_miss not asked") \
 FMAP_COUNTER(sra_around_clamped_bof, sync_ra_more, none, \
 	"of sra_around: windows that start at the beginning of the file for want of room") \
 FMAP_COUNTER(sra_miss_inc, sync_ra_more, none, \
@@ -242,7 +244,11 @@ FMAP_COUNTER(ara_trigger, async_ra, ara_calls, \
 FMAP_COUNTER(ara_miss_dec, async_ra_more, none, \
 	"mmap_miss lowered") \
 FMAP_COUNTER(ara_miss_zero, async_ra_more, none, \
-	"mmap_miss already 0")
+	"mmap_miss already 0") \
+FMAP_COUNTER(ara_miss_dec_skip_locked, async_ra_more, none, \
+	"mmap_miss left alone (7.2): the folio is locked, maybe by another fault for it") \
+FMAP_COUNTER(ara_miss_dec_skip_vmflags, async_ra_more, none, \
+	"mmap_miss left alone (7.2): MADV_SEQUENTIAL or executable, which count no miss")
 
 /* ->map_pages: fault-around. */
 #define FMAP_COUNTERS_AROUND \
