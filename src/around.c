@@ -86,6 +86,28 @@ static void fmap_count_pmd(const struct vm_fault *vmf,
 	}
 }
 
+/*
+ * Newer kernels map a large folio whole, whatever the window. It is contiguous:
+ * if it goes beyond the window, the next page is mapped with it.
+ */
+static vm_fault_t fmap_install(struct vm_fault *vmf,
+			       const struct fmap_vm_ops *fvo,
+			       struct fmap_range win)
+{
+	const struct fmap_installer *installer = READ_ONCE(fvo->sbi->config.installer);
+	unsigned int before;
+	vm_fault_t ret;
+
+	if (!FMAP_MAPS_WHOLE_FOLIOS ||
+	    !mapping_large_folio_support(vmf->vma->vm_file->f_mapping))
+		return installer->install(vmf, fvo, win);
+	before = fmap_read_edges(vmf, win);
+	ret = installer->install(vmf, fvo, win);
+	if (fmap_read_edges(vmf, win) & ~before)
+		fmap_count(fvo->sbi, FMAP_fa_beyond);
+	return ret;
+}
+
 /* The first fault-around of a page table's range: rare enough to be looked at. */
 static noinline vm_fault_t fmap_install_first(struct vm_fault *vmf,
 					      const struct fmap_vm_ops *fvo,
@@ -97,7 +119,7 @@ static noinline vm_fault_t fmap_install_first(struct vm_fault *vmf,
 	fmap_count(sbi, FMAP_fa_no_table);
 	if (vmf->prealloc_pte)
 		fmap_count(sbi, FMAP_fa_prealloc_pte);
-	ret = READ_ONCE(sbi->config.installer)->install(vmf, fvo, win);
+	ret = fmap_install(vmf, fvo, win);
 	fmap_count_pmd(vmf, sbi, pmd_trans_huge(pmd));
 	return ret;
 }
@@ -109,7 +131,7 @@ static noinline vm_fault_t fmap_install_frozen(struct vm_fault *vmf,
 	struct folio *frozen = fmap_around_freeze(vmf, fvo->sbi);
 	vm_fault_t ret;
 
-	ret = READ_ONCE(fvo->sbi->config.installer)->install(vmf, fvo, win);
+	ret = fmap_install(vmf, fvo, win);
 	fmap_around_thaw(frozen);
 	return ret;
 }
@@ -133,7 +155,7 @@ static vm_fault_t fmap_native_map_pages(struct vm_fault *vmf,
  * @start:	first page of the file that the core would like to see mapped
  * @end:	last one, included
  *
- * Called by do_fault_around() (6.12) with the fault lock held, since 6.4 also
+ * Called by do_fault_around() (7.2) with the fault lock held, since 6.4 also
  * under rcu_read_lock(): it must not sleep there. It never drops the fault
  * lock, so the mapping and the mount stay for the whole call.
  *
@@ -163,5 +185,5 @@ vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 		return fmap_install_first(vmf, fvo, win, pmd);
 	if (static_branch_unlikely(&fmap_triggers_armed))
 		return fmap_install_frozen(vmf, fvo, win);
-	return READ_ONCE(sbi->config.installer)->install(vmf, fvo, win);
+	return fmap_install(vmf, fvo, win);
 }

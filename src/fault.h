@@ -74,7 +74,7 @@ struct fmap_fault {
 	struct file *file;
 	struct address_space *mapping;
 	pgoff_t index;
-	unsigned long vm_flags;
+	vm_flags_t vm_flags;
 	struct file *fpin;
 	struct folio *folio;
 	bool created;
@@ -191,6 +191,7 @@ static inline bool fmap_pmd_is_table(pmd_t pmd)
 /* scan.c */
 unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
 			     unsigned int nr);
+unsigned int fmap_read_edges(const struct vm_fault *vmf, struct fmap_range win);
 struct folio *fmap_look(struct xa_state *xas, enum fmap_counter *why);
 unsigned int fmap_account(const struct vm_fault *vmf,
 			  const struct fmap_sb_info *sbi, pgoff_t first,

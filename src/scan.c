@@ -84,11 +84,44 @@ unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
 }
 
 /**
+ * fmap_read_edges - do the pages next to a window have a PTE in use?
+ * @vmf:	the fault, in ->map_pages
+ * @win:	the window
+ *
+ * Return: bit 0 for the page before it, bit 1 for the one behind it; set as well
+ * where mapping or page table end.
+ */
+unsigned int fmap_read_edges(const struct vm_fault *vmf, struct fmap_range win)
+{
+	unsigned int slot = pte_index(vmf->address) + win.first - vmf->pgoff;
+	unsigned int behind = slot + win.last - win.first + 1;
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned int used = 0;
+	const pte_t *table;
+	pmd_t pmd;
+
+	if (!slot || win.first == vma->vm_pgoff)
+		used |= BIT(0);
+	if (behind == PTRS_PER_PTE ||
+	    win.last - vma->vm_pgoff == vma_pages(vma) - 1)
+		used |= BIT(1);
+	pmd = pmdp_get_lockless(vmf->pmd);
+	if (!fmap_pmd_is_table(pmd))
+		return used;
+	table = (const pte_t *)__va(native_pmd_val(pmd) & PTE_PFN_MASK);
+	if (!(used & BIT(0)) && !pte_none(READ_ONCE(table[slot - 1])))
+		used |= BIT(0);
+	if (!(used & BIT(1)) && !pte_none(READ_ONCE(table[behind])))
+		used |= BIT(1);
+	return used;
+}
+
+/**
  * fmap_look - look at a page of the page cache as fault-around does
  * @xas:	at the page; under RCU
  * @why:	gets the reason, if there is one not to map it
  *
- * Follows the first half of next_uptodate_folio() (6.12), up to the folio lock.
+ * Follows the first half of next_uptodate_folio() (7.2), up to the folio lock.
  *
  * Return: the folio, referenced, if it looks mappable; else NULL.
  */

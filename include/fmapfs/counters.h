@@ -294,6 +294,8 @@ FMAP_COUNTER(fa_pmd_denied_eof, pmd_more, none, \
 	"of fa_pmd_still_none: the folio is huge, but the file ends in it") \
 FMAP_COUNTER(fa_miss_dec, around_more, none, \
 	"how much mmap_miss was lowered, because fault-around found pages cached") \
+FMAP_COUNTER(fa_beyond, around_more, none, \
+	"calls that mapped more than the window (7.2): a large folio is mapped whole") \
 FMAP_COUNTER(fa_pages, around_pages, none, \
 	"pages in the windows") \
 FMAP_COUNTER(fa_mapped, page, fa_pages, \
