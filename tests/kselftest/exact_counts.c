@@ -201,6 +201,36 @@ TEST_F(trace, advice)
 	}
 }
 
+/* Executable mappings, which newer kernels read in a way of their own. */
+TEST(code)
+{
+	static const int advice[] = { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL };
+	struct fmap_mapping map = {
+		.file_pages = FILE_PAGES,
+		.pgoff = 7,
+		.pages = 900,
+		.exec = true,
+	};
+	struct place p = make_file();
+	struct fmap_trace t;
+	size_t i, pattern;
+
+	if (fmap_model_unfit())
+		SKIP(return, "%s", fmap_model_unfit());
+	for (i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
+		for (pattern = 0; pattern < FMAP_NR_PATTERNS; pattern++) {
+			map.advice = advice[i];
+			fmap_trace_init(&t, &map, pattern, false, false);
+			EXPECT_EQ(0, differences(&t, &p, FMAP_AROUND_KERNEL, 0)) {
+				TH_LOG("%s, advice %d", fmap_pattern_names[pattern],
+				       advice[i]);
+			}
+			free(t.order);
+		}
+	}
+	unlink(p.lower.s);
+}
+
 /* What the lower filesystem shows without us, it shows with us. */
 static int lower_differences(const struct fmap_trace *t, const struct place *p)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The mmap path of Linux 6.1 and 6.12 as arithmetic: page cache, readahead
+ * The mmap path of Linux 6.1, 6.12 and 7.2 as arithmetic: page cache, readahead
  * state, page table and counters of one file and one mapping of it, for one
  * thread, on a disk whose reads complete at once (brd), with folios of one
  * page. Written from mm/memory.c, mm/filemap.c and mm/readahead.c and from the
@@ -26,6 +26,7 @@ struct fmap_mapping {
 	size_t pages;		/* pages mapped; may go beyond the file */
 	unsigned int slot;	/* page-table slot of the first */
 	bool shared;
+	bool exec;
 	int advice;		/* MADV_ */
 };
 
@@ -77,7 +78,7 @@ static inline bool *fmap_model_table(const struct fmap_model *m, size_t at)
 /* NULL, or why the model does not fit this machine. */
 static inline const char *fmap_model_unfit(void)
 {
-	if (fmap_kernel() != 601 && fmap_kernel() != 612)
+	if (fmap_kernel() != 601 && fmap_kernel() != 612 && fmap_kernel() != 702)
 		return "no model of this kernel";
 	if (fmap_large_folios())
 		return "folios of more than one page";
@@ -124,8 +125,11 @@ static inline void fmap_model_read(struct fmap_model *m, size_t index, size_t nr
 
 	if (index > last)
 		return;
-	if (nr > last - index)
+	if (nr > last - index) {
 		nr = last - index + 1;
+		if (m->kernel >= 702)
+			lookahead = 0;
+	}
 	for (i = 0; i < nr; i++) {
 		if (m->cached[index + i])
 			continue;
@@ -156,6 +160,22 @@ static inline size_t fmap_model_next_miss(const struct fmap_model *m, size_t ind
 	return index + max - (m->kernel < 612);
 }
 
+/*
+ * 7.2 ends a window where a folio of the next order would, even if the filesystem
+ * has none larger than a page.
+ */
+static inline void fmap_model_align_window(struct fmap_model *m)
+{
+	size_t order = ffs(m->ra_pages) - 1, end, excess;
+
+	if (m->kernel < 702)
+		return;
+	end = m->ra_start + m->ra_size;
+	excess = end % ((size_t)1 << (order < 2 ? order : 2));
+	if (end - excess > m->ra_start)
+		m->ra_size -= excess;
+}
+
 /* page_cache_async_ra() on the marker page @index */
 static inline void fmap_model_async_ra(struct fmap_model *m, size_t index)
 {
@@ -175,6 +195,7 @@ static inline void fmap_model_async_ra(struct fmap_model *m, size_t index)
 		m->ra_size = start - index + m->ra_pages;
 		m->ra_size = fmap_model_next_size(m);
 	}
+	fmap_model_align_window(m);
 	m->ra_async = m->ra_size;
 	fmap_model_read(m, m->ra_start, m->ra_size, m->ra_async);
 }
@@ -271,7 +292,7 @@ static inline bool fmap_model_fit(const struct fmap_model *m, size_t at)
 
 /*
  * Will filemap_map_pages() come as far as the PTEs? Not without a page fit to
- * be mapped. Nor, on 6.12, if the first of these is the file's last and the page
+ * be mapped. Nor, since 6.12, if the first of these is the file's last and the page
  * table is still missing: the step that would install it is left out, because
  * it might map a huge page across the end of the file.
  */
@@ -324,6 +345,23 @@ static inline void fmap_model_count_table(struct fmap_model *m, bool installed)
 	m->c.fa_pmd_still_none += !installed;
 }
 
+/*
+ * What is found cached lowers mmap_miss. Before 7.2 each page does, since then
+ * the one that ends the fault, if that counts misses at all.
+ */
+static inline void fmap_model_around_hit(struct fmap_model *m)
+{
+	if (!m->mmap_miss)
+		return;
+	m->mmap_miss--;
+	m->c.fa_miss_dec++;
+}
+
+static inline bool fmap_model_counts_misses(const struct fmap_model *m)
+{
+	return m->kernel < 702 || (m->map.advice != MADV_SEQUENTIAL && !m->map.exec);
+}
+
 /* filemap_map_pages() over the window. Return: is page @at mapped now? */
 static inline bool fmap_model_map_pages(struct fmap_model *m, size_t at)
 {
@@ -342,10 +380,8 @@ static inline bool fmap_model_map_pages(struct fmap_model *m, size_t at)
 	for (i = win.first; i <= win.last; i++) {
 		bool fit = can_map && fmap_model_fit(m, i);
 
-		if (fit && m->mmap_miss) {
-			m->mmap_miss--;
-			m->c.fa_miss_dec++;
-		}
+		if (fit && m->kernel < 702)
+			fmap_model_around_hit(m);
 		if (m->pte[i]) {
 			m->c.fa_skip_pte_present++;
 			in_use = true;
@@ -357,6 +393,8 @@ static inline bool fmap_model_map_pages(struct fmap_model *m, size_t at)
 			fmap_model_why_not(m, m->map.pgoff + i);
 		}
 	}
+	if (m->kernel >= 702 && hit && !m->tried && fmap_model_counts_misses(m))
+		fmap_model_around_hit(m);
 	m->map_pages_events += can_map;
 	m->c.fa_mapped += mapped;
 	if (hit)
@@ -393,7 +431,9 @@ static inline void fmap_model_drop(struct fmap_model *m, long long *why)
 
 static inline void fmap_model_count_hit(struct fmap_model *m)
 {
-	if (m->mmap_miss) {
+	if (!fmap_model_counts_misses(m)) {
+		m->c.ara_miss_dec_skip_vmflags++;
+	} else if (m->mmap_miss) {
 		m->mmap_miss--;
 		m->c.ara_miss_dec++;
 	} else {
@@ -419,12 +459,27 @@ static inline void fmap_model_async(struct fmap_model *m, size_t index)
 	}
 }
 
+/* Code is read from the fault to the end of the mapping at most, without a marker. */
+static inline void fmap_model_sync_exec(struct fmap_model *m, size_t index)
+{
+	size_t left = m->map.pgoff + m->map.pages - index;
+
+	m->ra_start = index;
+	m->ra_size = left < m->ra_pages ? left : m->ra_pages;
+	m->ra_async = 0;
+	m->c.sra_exec++;
+	m->c.sra_pages_requested += m->ra_size;
+	fmap_model_drop(m, &m->c.drop_for_sync_ra);
+	fmap_model_read(m, m->ra_start, m->ra_size, 0);
+}
+
 static inline void fmap_model_sync(struct fmap_model *m, size_t index)
 {
+	bool exec = m->map.exec && m->kernel >= 702;
 	size_t half = m->ra_pages / 2;
 
 	m->c.sra_calls++;
-	if (m->map.advice == MADV_RANDOM) {
+	if (m->map.advice == MADV_RANDOM && !exec) {
 		m->c.sra_skip_random++;
 		return;
 	}
@@ -437,6 +492,10 @@ static inline void fmap_model_sync(struct fmap_model *m, size_t index)
 		m->c.sra_pages_requested += m->ra_pages;
 		fmap_model_drop(m, &m->c.drop_for_sync_ra);
 		fmap_model_sync_ra(m, index);
+		return;
+	}
+	if (exec) {
+		fmap_model_sync_exec(m, index);
 		return;
 	}
 	if (m->mmap_miss < 1000) {
@@ -532,6 +591,7 @@ static inline enum fmap_model_result fmap_model_fault(struct fmap_model *m, size
 	m->c.ctx_first_try += !m->tried;
 	m->c.ctx_vma_lock += m->vma_lock;
 	m->c.ctx_mmap_lock += !m->vma_lock;
+	m->c.ctx_exec += m->map.exec;
 
 	if (index >= m->map.file_pages) {
 		m->c.flt_sigbus_eof_pre++;

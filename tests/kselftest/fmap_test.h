@@ -468,12 +468,17 @@ static inline void fmap_warm(const char *path)
 /* Does the lower filesystem use folios of more than one page? */
 static inline bool fmap_large_folios(void)
 {
-	static const char * const types[] = { "xfs", "btrfs", "tmpfs" };
+	static const struct {
+		const char *type;
+		int since;
+	} fs[] = {
+		{ "xfs" }, { "btrfs" }, { "tmpfs" }, { "ext4", 616 }, { "ext2", 616 },
+	};
 	size_t i;
 
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (!strcmp(fmap_lowerfs(), types[i]))
-			return true;
+	for (i = 0; i < sizeof(fs) / sizeof(fs[0]); i++)
+		if (!strcmp(fmap_lowerfs(), fs[i].type))
+			return fmap_kernel() >= fs[i].since;
 	return false;
 }
 

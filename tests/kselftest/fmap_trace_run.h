@@ -66,6 +66,7 @@ static inline void fmap_trace_prepare(const struct fmap_trace *t, const char *lo
 static inline void fmap_trace_run(const struct fmap_trace *t, const char *path,
 				  struct fmap_seen *seen)
 {
+	int prot = PROT_READ | PROT_WRITE | (t->map.exec ? PROT_EXEC : 0);
 	size_t bytes = t->map.pages * fmap_page();
 	struct fmap_counters before;
 	void *base;
@@ -80,7 +81,7 @@ static inline void fmap_trace_run(const struct fmap_trace *t, const char *path,
 	fd = open(path, O_RDWR);
 	if (fd < 0)
 		fmap_die("%s", path);
-	base = fmap_map_at_slot(fd, t->map.pgoff, bytes, PROT_READ | PROT_WRITE,
+	base = fmap_map_at_slot(fd, t->map.pgoff, bytes, prot,
 				t->map.shared ? MAP_SHARED : MAP_PRIVATE, t->map.slot);
 	if (t->map.advice && madvise(base, bytes, t->map.advice))
 		fmap_die("madvise");

@@ -160,7 +160,7 @@ static void lock_and_unlock(struct locked *l, enum side side)
 /* A part of a large folio may be locked and not counted as that. */
 static bool has_large_folios(void)
 {
-	return lower_is("xfs") || lower_is("btrfs");
+	return fmap_large_folios() && !lower_is("tmpfs");
 }
 
 TEST(mlock_locks)
