@@ -482,6 +482,24 @@ static inline bool fmap_large_folios(void)
 	return false;
 }
 
+/* Does a fault map all of a large folio, whatever was asked for? */
+static inline bool fmap_maps_whole_folios(void)
+{
+	return fmap_large_folios() && fmap_kernel() >= 702;
+}
+
+/* Do page tables stay where a fault looks? Not with CONFIG_PT_RECLAIM (since 6.14). */
+static inline bool fmap_page_tables_stay(void)
+{
+	return fmap_kernel() < 614;
+}
+
+/* Does install=insert insert? It hands over large folios, and all if they do not. */
+static inline bool fmap_inserts(void)
+{
+	return !fmap_large_folios() && fmap_page_tables_stay();
+}
+
 /* Is it on brd? There reads complete before the fault goes on. */
 static inline bool fmap_on_brd(void)
 {
