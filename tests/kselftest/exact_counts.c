@@ -21,21 +21,30 @@ struct place {
 	struct fmap_path lower;
 };
 
+static const char *kept = "exact_counts.data";
+
+static struct place place_of(const char *name)
+{
+	return (struct place) {
+		.mnt = fmap_at(fmap_mnt(), "%s", name),
+		.lower = fmap_at(fmap_lower(), "%s", name),
+	};
+}
+
 static struct place make_file_of(size_t pages)
 {
-	struct place p = {
-		.mnt = fmap_at(fmap_mnt(), "exact_counts.data"),
-		.lower = fmap_at(fmap_lower(), "exact_counts.data"),
-	};
+	struct place p = place_of("exact_counts.own");
 
 	fmap_remount_defaults();
 	fmap_make_file(p.lower.s, pages * fmap_page() - 100);
 	return p;
 }
 
-static struct place make_file(void)
+/* The one that all tests share. */
+static struct place kept_file(void)
 {
-	return make_file_of(FILE_PAGES);
+	fmap_remount_defaults();
+	return place_of(kept);
 }
 
 /* Run on the mount and compare with the model: how many differences. */
@@ -93,14 +102,13 @@ FIXTURE_SETUP(trace)
 		.shared = variant->shared,
 	};
 
-	self->place = make_file();
+	self->place = kept_file();
 	fmap_trace_init(&self->t, &map, variant->pattern, variant->store, false);
 }
 
 FIXTURE_TEARDOWN(trace)
 {
 	fmap_remount_defaults();
-	unlink(self->place.lower.s);
 }
 
 TEST_F(trace, warm)
@@ -211,7 +219,7 @@ TEST(code)
 		.pages = 900,
 		.exec = true,
 	};
-	struct place p = make_file();
+	struct place p = kept_file();
 	struct fmap_trace t;
 	size_t i, pattern;
 
@@ -228,7 +236,6 @@ TEST(code)
 			free(t.order);
 		}
 	}
-	unlink(p.lower.s);
 }
 
 /* What the lower filesystem shows without us, it shows with us. */
@@ -321,9 +328,9 @@ FIXTURE_SETUP(many_misses)
 	};
 	size_t i;
 
-	self->place = make_file_of(MISSES * DISTANCE);
 	if (fmap_model_unfit())
 		SKIP(return, "%s", fmap_model_unfit());
+	self->place = make_file_of(MISSES * DISTANCE);
 	fmap_trace_init(&self->t, &map, FMAP_SEQ, true, false);
 	self->t.n = MISSES;
 	for (i = 0; i < MISSES; i++)
@@ -366,7 +373,7 @@ FIXTURE_SETUP(formula)
 {
 	const struct fmap_mapping map = { .file_pages = FILE_PAGES, .pages = 1024 };
 
-	self->place = make_file();
+	self->place = kept_file();
 	self->around = fmap_fault_around_pages();
 	self->t.map = map;
 	self->t.warm = true;
@@ -375,7 +382,6 @@ FIXTURE_SETUP(formula)
 FIXTURE_TEARDOWN(formula)
 {
 	fmap_remount_defaults();
-	unlink(self->place.lower.s);
 }
 
 static void run_formula(FIXTURE_DATA(formula) *self, enum fmap_pattern pattern,
@@ -482,14 +488,15 @@ TEST_F(formula, warm_shared_store)
 /* Loads first: each page's first store then finds it mapped read-only. */
 TEST(load_then_store)
 {
-	struct place p = make_file();
 	struct fmap_counters before, d;
 	size_t pages = 64, i;
+	struct place p;
 	volatile char *base;
 	int fd;
 
 	if (!strcmp(fmap_lowerfs(), "tmpfs"))
 		SKIP(return, "no ->page_mkwrite");
+	p = make_file_of(pages);
 	fd = open(p.mnt.s, O_RDWR);
 	ASSERT_LE(0, fd);
 	base = fmap_map_at_slot(fd, 0, pages * fmap_page(), PROT_READ | PROT_WRITE,
@@ -511,7 +518,7 @@ TEST(load_then_store)
 
 TEST(beyond_end_of_file)
 {
-	struct place p = make_file();
+	struct place p = kept_file();
 	struct fmap_counters before, d;
 	size_t page = fmap_page(), i;
 	bool around = fmap_fault_around_pages() > 1;
@@ -534,7 +541,6 @@ TEST(beyond_end_of_file)
 	EXPECT_COUNT(0, d, mkw_calls);
 	munmap((void *)base, (FILE_PAGES + 8) * page);
 	close(fd);
-	unlink(p.lower.s);
 }
 
-FMAP_TEST_MAIN
+FMAP_TEST_MAIN_UNLESS(fmap_keep_file(kept, FILE_PAGES * fmap_page() - 100))

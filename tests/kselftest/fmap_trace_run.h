@@ -27,6 +27,25 @@ struct fmap_seen {
 
 #define FMAP_SEED	0x666d6170ULL
 
+static struct fmap_path fmap_kept FMAP_UNUSED;
+
+static inline void fmap_drop_kept(void)
+{
+	unlink(fmap_kept.s);
+}
+
+/*
+ * A file for all tests of a program, which leave it as it is: to write one for each
+ * would take longer than they do. For FMAP_TEST_MAIN_UNLESS(): no reason to skip.
+ */
+static inline const char *fmap_keep_file(const char *name, size_t size)
+{
+	fmap_kept = fmap_at(fmap_lower(), "%s", name);
+	fmap_make_file(fmap_kept.s, size);
+	fmap_at_end(fmap_drop_kept);
+	return NULL;
+}
+
 static inline void fmap_trace_init(struct fmap_trace *t, const struct fmap_mapping *map,
 				   enum fmap_pattern pattern, bool store, bool warm)
 {
