@@ -153,8 +153,7 @@ static void run(const FIXTURE_DATA(installers) *self, const char *install,
 	fmap_remount(install);
 	fmap_trace_prepare(t, self->lower.s);
 	fmap_read_counters(&before);
-	fflush(stdout);
-	usleep(20000);
+	fmap_settle();
 	fmap_populate_self();
 	fd = open(self->mnt.s, O_RDWR);
 	if (fd < 0)
