@@ -238,12 +238,14 @@ TEST(code)
 	}
 }
 
+/* Requests to the disk, of all tests: to begin with counting takes its time. */
+static struct fmap_tracer reads;
+static bool traced;
+
 /* What the lower filesystem shows without us, it shows with us. */
 static int lower_differences(const struct fmap_trace *t, const struct place *p)
 {
 	struct fmap_seen lower, mnt;
-	struct fmap_tracer reads;
-	bool traced = fmap_trace_reads(&reads, p->lower.s);
 	long before, lower_reads = 0, mnt_reads = 0;
 	int n;
 
@@ -256,10 +258,8 @@ static int lower_differences(const struct fmap_trace *t, const struct place *p)
 	fmap_trace_prepare(t, p->lower.s);
 	before = traced ? fmap_tracer_count(&reads) : 0;
 	fmap_trace_run(t, p->mnt.s, &mnt);
-	if (traced) {
+	if (traced)
 		mnt_reads = fmap_tracer_count(&reads) - before;
-		fmap_tracer_close(&reads);
-	}
 	n = fmap_diff_usage(&lower.usage, &mnt.usage) +
 	    fmap_diff_value("requests to the disk", lower_reads, mnt_reads) +
 	    fmap_diff_residency(lower.residency, mnt.residency, t->map.file_pages);
@@ -543,4 +543,19 @@ TEST(beyond_end_of_file)
 	close(fd);
 }
 
-FMAP_TEST_MAIN_UNLESS(fmap_keep_file(kept, FILE_PAGES * fmap_page() - 100))
+static void end(void)
+{
+	fmap_tracer_close(&reads);
+}
+
+static const char *begin(void)
+{
+	const char *unfit = fmap_keep_file(kept, FILE_PAGES * fmap_page() - 100);
+
+	traced = fmap_trace_reads(&reads, fmap_kept.s);
+	if (traced)
+		fmap_at_end(end);
+	return unfit;
+}
+
+FMAP_TEST_MAIN_UNLESS(begin())

@@ -673,21 +673,23 @@ static inline int fmap_access(volatile char *p, bool store, char value)
 
 static struct {
 	pid_t pid;
-	void (*fn)(void);
+	void (*fn[2])(void);
+	unsigned int n;
 } fmap_end;
 
 static inline void fmap_run_at_end(void)
 {
-	if (getpid() == fmap_end.pid)
-		fmap_end.fn();
+	while (getpid() == fmap_end.pid && fmap_end.n)
+		fmap_end.fn[--fmap_end.n]();
 }
 
 /* Run @fn when all tests are over: in this process, not in those of the tests. */
 static inline void fmap_at_end(void (*fn)(void))
 {
+	if (!fmap_end.n)
+		atexit(fmap_run_at_end);
 	fmap_end.pid = getpid();
-	fmap_end.fn = fn;
-	atexit(fmap_run_at_end);
+	fmap_end.fn[fmap_end.n++] = fn;
 }
 
 /* Outside the test guest the mount is made around the program. */
