@@ -263,8 +263,8 @@ static void run_trace(const struct trace *t, const struct run *run,
 	fd = open(path, O_RDWR);
 	if (fd < 0)
 		fmap_die("%s", path);
-	base = fmap_map_at_slot(fd, 0, bytes, PROT_READ | PROT_WRITE,
-				t->shared ? MAP_SHARED : MAP_PRIVATE, 3);
+	base = fmap_map_undisturbed(fd, 0, bytes, PROT_READ | PROT_WRITE,
+				    t->shared ? MAP_SHARED : MAP_PRIVATE, 3);
 	if (t->advice && madvise(base, bytes, t->advice))
 		fmap_die("madvise");
 

@@ -640,6 +640,20 @@ static inline void *fmap_map_at_slot(int fd, size_t pgoff, size_t size, int prot
 	return p;
 }
 
+/*
+ * The same, and khugepaged keeps away. Since 7.2 it makes huge folios of any file
+ * whose folios may be large: reads what is missing, locks and moves what is there.
+ */
+static inline void *fmap_map_undisturbed(int fd, size_t pgoff, size_t size, int prot,
+					 int flags, unsigned int slot)
+{
+	void *p = fmap_map_at_slot(fd, pgoff, size, prot, flags, slot);
+
+	if (madvise(p, size, MADV_NOHUGEPAGE) && errno != EINVAL)
+		fmap_die("madvise");
+	return p;
+}
+
 /* --- SIGBUS and SIGSEGV ---------------------------------------------------- */
 
 static sigjmp_buf fmap_jump FMAP_UNUSED;

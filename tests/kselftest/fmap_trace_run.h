@@ -112,8 +112,8 @@ static inline void fmap_trace_run(const struct fmap_trace *t, const char *path,
 	fd = open(path, O_RDWR);
 	if (fd < 0)
 		fmap_die("%s", path);
-	base = fmap_map_at_slot(fd, t->map.pgoff, bytes, prot,
-				t->map.shared ? MAP_SHARED : MAP_PRIVATE, t->map.slot);
+	base = fmap_map_undisturbed(fd, t->map.pgoff, bytes, prot,
+				    t->map.shared ? MAP_SHARED : MAP_PRIVATE, t->map.slot);
 	if (t->map.advice && madvise(base, bytes, t->map.advice))
 		fmap_die("madvise");
 

@@ -158,8 +158,8 @@ static void run(const FIXTURE_DATA(installers) *self, const char *install,
 	fd = open(self->mnt.s, O_RDWR);
 	if (fd < 0)
 		fmap_die("%s", self->mnt.s);
-	base = fmap_map_at_slot(fd, t->map.pgoff, bytes, PROT_READ | PROT_WRITE,
-				t->map.shared ? MAP_SHARED : MAP_PRIVATE, t->map.slot);
+	base = fmap_map_undisturbed(fd, t->map.pgoff, bytes, PROT_READ | PROT_WRITE,
+				    t->map.shared ? MAP_SHARED : MAP_PRIVATE, t->map.slot);
 	if (self->locked && mlock2((void *)base, bytes, MLOCK_ONFAULT))
 		fmap_die("mlock2");
 
