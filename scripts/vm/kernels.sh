@@ -3,7 +3,7 @@
 #
 # The kernels that all is built for and tested on, unless KERNELS= says otherwise.
 # shellcheck disable=SC2034
-kernels=${KERNELS:-6.1 6.12}
+kernels=${KERNELS:-6.1 6.12 7.2}
 
 # get_kernels: have them in the cache; $get_with is the command that runs what does it.
 # Those of a suite that is out of reach go from $kernels to $missing; without any
