@@ -76,6 +76,136 @@ struct fmap_place {
 	unsigned int slots;
 };
 
+/**
+ * enum fmap_style - how the page tables of a file's mappings end up
+ * @FMAP_STYLE_UNKNOWN:	no probe has told yet
+ * @FMAP_STYLE_SPARSE:	isolated pages stay so
+ * @FMAP_STYLE_DENSE:	random faults fill most of them
+ */
+enum fmap_style {
+	FMAP_STYLE_UNKNOWN,
+	FMAP_STYLE_SPARSE,
+	FMAP_STYLE_DENSE,
+};
+
+/**
+ * struct fmap_history - what a file's mappings have been like, in one word
+ * @blocks:	grows with isolated faults in probe blocks whose neighbours
+ *		followed, shrinks with those that stayed alone
+ * @style:	an enum fmap_style
+ * @begun:	probe tables that saw their first fault since the last mmap
+ * @filled:	parts of probe tables that random faults filled since then
+ * @trial:	pages mapped alone, counted in samples, since then and as long as
+ *		nothing is known
+ *
+ * All zero: nothing is known. A guess that is stored without a lock: an update
+ * that is lost does not matter.
+ */
+struct fmap_history {
+	signed char blocks;
+	unsigned char style;
+	unsigned short begun;
+	unsigned short filled;
+	unsigned short trial;
+};
+
+/* Pages that are looked at on either side of each fault. */
+#define FMAP_NEAR	8
+
+/**
+ * struct fmap_sight - what an adaptive window may look at
+ * @near:	which pages from FMAP_NEAR before the faulting one to FMAP_NEAR
+ *		behind it are mapped: bit 0 the first of them, bit FMAP_NEAR,
+ *		that of the faulting page itself, is clear
+ * @fresh:	the fault is the first in its page table
+ * @folio:	the pages of the large folio that the faulting page is part of; only
+ *		that page itself, if it is not
+ * @count:	how many of some pages are mapped: of @nr, each @step behind the
+ *		one before; all inside the mapping, and with a @step of more than
+ *		one in the page table of the fault
+ */
+struct fmap_sight {
+	unsigned int near;
+	bool fresh;
+	struct fmap_range folio;
+	unsigned int (*count)(const struct fmap_sight *sight, unsigned long first,
+			      unsigned int nr, unsigned int step);
+};
+
+/**
+ * enum fmap_reason - why an adaptive window is as it is
+ * @FMAP_ALONE:	nothing says that the neighbours will be wanted: one page
+ * @FMAP_BLOCK:	neighbours are wanted in this file: what the core asked for
+ * @FMAP_RUN:	continues a run, forward or backward: grows with the run
+ * @FMAP_DENSE:	so much is mapped around that the rest will be wanted, too
+ * @FMAP_FOLIO:	the rest of a large folio, which costs little
+ */
+enum fmap_reason {
+	FMAP_ALONE,
+	FMAP_BLOCK,
+	FMAP_RUN,
+	FMAP_DENSE,
+	FMAP_FOLIO,
+};
+
+/**
+ * struct fmap_choice - an adaptive window
+ * @win:	the window
+ * @why:	the reason
+ */
+struct fmap_choice {
+	struct fmap_range win;
+	enum fmap_reason why;
+};
+
+struct fmap_range fmap_range_around(const struct fmap_place *p,
+				    unsigned long before, unsigned long after);
+struct fmap_range fmap_aligned_window(const struct fmap_place *p,
+				      unsigned int pages);
+/* Where what follows an isolated fault is looked at: so many pages together. */
+#define FMAP_BLOCK_PAGES	16
+#define FMAP_BLOCKS_MIN		(-8)
+
+/* A number from 0 to 15, as good as random, for each index. */
+static inline unsigned int fmap_lot(unsigned int index)
+{
+	return (index * 0x9e3779b1U) >> 28;
+}
+
+/* Page tables, or about that, in which we make no guess at the whole. */
+static inline bool fmap_probe_table(unsigned long pgoff)
+{
+	return pgoff / 512 % 16 == 5;
+}
+
+/**
+ * fmap_stays_alone - is an isolated fault one page, with nothing to learn from it?
+ * @history:	of the file
+ * @pgoff:	faulting page
+ * @near:	see struct fmap_sight
+ *
+ * What fmap_adapt() would say, said at once: in a file that is used sparsely it
+ * is what nearly all faults are.
+ */
+static inline bool fmap_stays_alone(struct fmap_history history, unsigned long pgoff,
+				    unsigned int near)
+{
+	unsigned int before = near & ((1U << FMAP_NEAR) - 1);
+	unsigned int after = near >> (FMAP_NEAR + 1);
+
+	if (history.style != FMAP_STYLE_SPARSE || history.blocks != FMAP_BLOCKS_MIN ||
+	    fmap_probe_table(pgoff))
+		return false;
+	/* At most one page on either side, and none next to the fault */
+	return !(near & 7U << (FMAP_NEAR - 1)) && !(before & (before - 1)) &&
+	       !(after & (after - 1));
+}
+
+struct fmap_choice fmap_adapt(const struct fmap_place *p, struct fmap_range asked,
+			      const struct fmap_sight *sight,
+			      struct fmap_history *history);
+void fmap_history_judge(struct fmap_history *history);
+
 struct fmap_range fmap_window_limit(const struct fmap_place *p);
 struct fmap_range fmap_window(const struct fmap_around *policy,
 			      const struct fmap_place *p,

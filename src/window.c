@@ -12,11 +12,15 @@ static unsigned long lesser(unsigned long a, unsigned long b)
 	return a < b ? a : b;
 }
 
-/*
- * The pages around p->pgoff that lie at most @before slots before it and
- * @after slots behind it, and inside the VMA.
+/**
+ * fmap_range_around - a range around a fault
+ * @p:		where the fault is
+ * @before:	pages before the faulting one
+ * @after:	pages behind it
+ *
+ * Return: so many, but none outside the VMA.
  */
-static struct fmap_range within_vma(const struct fmap_place *p,
+struct fmap_range fmap_range_around(const struct fmap_place *p,
 				    unsigned long before, unsigned long after)
 {
 	unsigned long off = p->pgoff - p->vma_first;
@@ -38,17 +42,23 @@ static struct fmap_range within_vma(const struct fmap_place *p,
  */
 struct fmap_range fmap_window_limit(const struct fmap_place *p)
 {
-	return within_vma(p, p->slot, p->slots - 1 - p->slot);
+	return fmap_range_around(p, p->slot, p->slots - 1 - p->slot);
 }
 
-/* A window of @pages slots, aligned in the page table, cut to the VMA. */
-static struct fmap_range aligned_window(const struct fmap_place *p,
-					unsigned int pages)
+/**
+ * fmap_aligned_window - a window aligned by page-table slot, cut to the VMA
+ * @p:		where the fault is
+ * @pages:	size, a power of two
+ *
+ * Return: the window, which contains p->pgoff.
+ */
+struct fmap_range fmap_aligned_window(const struct fmap_place *p,
+				      unsigned int pages)
 {
 	unsigned int size = lesser(pages, p->slots);
 	unsigned int before = p->slot & (size - 1);
 
-	return within_vma(p, before, size - 1 - before);
+	return fmap_range_around(p, before, size - 1 - before);
 }
 
 static struct fmap_range intersect(struct fmap_range a, struct fmap_range b)
@@ -77,9 +87,9 @@ struct fmap_range fmap_window(const struct fmap_around *policy,
 {
 	switch (policy->kind) {
 	case FMAP_OFF:
-		return within_vma(p, 0, 0);
+		return fmap_range_around(p, 0, 0);
 	case FMAP_SIZE:
-		return aligned_window(p, policy->pages ? policy->pages : 1);
+		return fmap_aligned_window(p, policy->pages ? policy->pages : 1);
 	case FMAP_TABLE:
 		return fmap_window_limit(p);
 	case FMAP_KERNEL:

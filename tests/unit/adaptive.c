@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unit tests of src/adaptive.c: windows are legal whatever is seen, and the
+ * policy, played through on an array in place of page tables, costs no more
+ * than it may in any of the patterns of the benchmark.
+ */
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../bench/pattern.h"
+#include "ktap.h"
+#include "policy.h"
+
+#define SLOTS	512U
+#define PAGES	16384U
+#define TABLES	(PAGES / SLOTS)
+#define WINDOW	16U
+
+/*
+ * Instructions, as measured on 6.1 (make bench): a fault, a page mapped and
+ * unmapped again, a page of the window that was mapped already, a page table;
+ * and what our own way adds, to each fault and for each page looked at.
+ */
+#define COST_FAULT	1540.0
+#define COST_PAGE	973.0
+#define COST_SKIP	100.0
+#define COST_TABLE	9900.0
+#define COST_OURS	300.0
+#define COST_ACCOUNT	8.5
+#define COST_LOOK	3.0
+
+static uint64_t seed;
+
+static uint64_t rnd(void)
+{
+	seed ^= seed >> 12;
+	seed ^= seed << 25;
+	seed ^= seed >> 27;
+	return seed * 0x2545f4914f6cdd1dULL;
+}
+
+/* One mapping of the whole file; @sight first, so that count() finds the rest. */
+struct play {
+	struct fmap_sight sight;
+	unsigned char mapped[PAGES];
+	unsigned char fresh[TABLES];
+	unsigned long reasons[FMAP_FOLIO + 1];
+	double cost;
+};
+
+static unsigned int count(const struct fmap_sight *sight, unsigned long first,
+			  unsigned int nr, unsigned int step)
+{
+	struct play *p = (struct play *)sight;
+	unsigned int n = 0, i;
+
+	for (i = 0; i < nr; i++)
+		n += p->mapped[first + i * step];
+	p->cost += 40 + nr * COST_LOOK;
+	return n;
+}
+
+static unsigned int near(const struct play *p, unsigned long page)
+{
+	unsigned int bits = 0;
+	long i, at;
+
+	for (i = -FMAP_NEAR; i <= FMAP_NEAR; i++) {
+		at = (long)page + i;
+		if (i && at >= 0 && at < (long)PAGES && p->mapped[at])
+			bits |= 1U << (i + FMAP_NEAR);
+	}
+	return bits;
+}
+
+static struct fmap_range window(struct play *p, unsigned long page, struct fmap_history *h)
+{
+	struct fmap_place place = {
+		.pgoff = page, .vma_pages = PAGES, .slot = page % SLOTS, .slots = SLOTS,
+	};
+	struct fmap_range asked = { page - page % WINDOW, page | (WINDOW - 1) };
+	struct fmap_choice c;
+
+	if (!h)
+		return asked;
+	p->sight = (struct fmap_sight) {
+		.near = near(p, page),
+		.fresh = p->fresh[page / SLOTS],
+		.folio = { page, page },
+		.count = count,
+	};
+	c = fmap_adapt(&place, asked, &p->sight, h);
+	p->reasons[c.why]++;
+	p->cost += COST_OURS + COST_ACCOUNT * (c.win.last - c.win.first);
+	return c.win;
+}
+
+static void touch(struct play *p, unsigned long page, struct fmap_history *h)
+{
+	struct fmap_range win;
+
+	if (p->mapped[page])
+		return;
+	win = window(p, page, h);
+	p->cost += COST_FAULT + p->fresh[page / SLOTS] * COST_TABLE;
+	p->fresh[page / SLOTS] = 0;
+	for (page = win.first; page <= win.last; page++) {
+		p->cost += p->mapped[page] ? COST_SKIP : COST_PAGE;
+		p->mapped[page] = 1;
+	}
+}
+
+/* What a mapping costs: with the kernel's window, if there is no @h. */
+static double play(const uint32_t *order, size_t n, unsigned int threads,
+		   struct fmap_history *h, struct play *p)
+{
+	size_t part, i, t;
+
+	memset(p, 0, sizeof(*p));
+	memset(p->fresh, 1, sizeof(p->fresh));
+	if (!threads)
+		threads = 1;
+	part = n / threads;
+	for (i = 0; i < part; i++)
+		for (t = 0; t < threads; t++)
+			touch(p, order[t * part + i], h);
+	if (h)
+		fmap_history_judge(h);
+	return p->cost;
+}
+
+static uint32_t order[PAGES];
+static struct play ours, kernels;
+
+/* The ratio of the mapping number @times of a file that is always used so. */
+static double ratio(const char *name, int times, struct fmap_history *h)
+{
+	const struct pattern *p = pattern_find(name);
+	size_t n = pattern_make(p, PAGES, order);
+	double cost = 0;
+
+	while (times--)
+		cost = play(order, n, p->threads, h, &ours);
+	return cost / play(order, n, p->threads, NULL, &kernels);
+}
+
+/* Ratios that the first mapping of a file, and its third, are not to exceed. */
+static const struct limit {
+	const char *name;
+	double first;
+	double later;
+} limits[] = {
+	{ "seq", 0.94, 0.94 },
+	{ "reverse", 0.94, 0.94 },
+	{ "streams", 0.96, 0.96 },
+	{ "threads", 0.95, 0.95 },
+	{ "sparse", 0.60, 0.60 },
+	{ "stride16", 0.90, 0.30 },
+	{ "random16", 1.00, 0.30 },
+	{ "random10", 1.03, 0.41 },
+	{ "block", 1.12, 1.00 },
+	{ "zipf", 1.08, 1.00 },
+	{ "btree", 1.03, 0.56 },
+	{ "phases", 1.05, 0.85 },
+	{ "random", 1.08, 1.00 },
+	{ "random2", 1.08, 1.00 },
+	{ "random4", 1.08, 1.00 },
+	{ "random64", 0.80, 0.30 },
+	{ "stride2", 0.95, 0.95 },
+	{ "stride3", 0.95, 0.95 },
+	{ "stride5", 0.95, 0.60 },
+	{ "stride9", 0.95, 0.35 },
+	{ "stride40", 0.90, 0.25 },
+	{ "block2", 1.08, 1.00 },
+	{ "block4", 1.08, 1.00 },
+	{ "block64", 1.08, 1.03 },
+	{ "records3", 1.02, 0.76 },
+	{ "records16", 1.08, 1.06 },
+	{ "records200", 1.12, 1.12 },
+};
+
+static bool test_limits(void)
+{
+	const struct limit *l;
+	bool ok = true;
+	double r;
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct fmap_history h = { };
+
+		l = &limits[i];
+		r = ratio(l->name, 1, &h);
+		if (r > l->first) {
+			printf("# %s, first mapping: %.3f, limit %.2f\n", l->name, r, l->first);
+			ok = false;
+		}
+		r = ratio(l->name, 2, &h);
+		if (r > l->later) {
+			printf("# %s, later: %.3f, limit %.2f\n", l->name, r, l->later);
+			ok = false;
+		}
+	}
+	return ok;
+}
+
+/* Whatever was learned before: after two more mappings it is unlearned. */
+static bool test_unlearn(void)
+{
+	static const char * const before[] = { "seq", "random", "random64", "block" };
+	static const struct limit after[] = {
+		{ "seq", 0, 0.94 }, { "streams", 0, 0.96 }, { "random", 0, 1.00 },
+		{ "random16", 0, 0.30 }, { "block", 0, 1.00 }, { "stride16", 0, 0.95 },
+	};
+	size_t b, a;
+	double r;
+
+	for (b = 0; b < sizeof(before) / sizeof(before[0]); b++) {
+		for (a = 0; a < sizeof(after) / sizeof(after[0]); a++) {
+			struct fmap_history h = { };
+
+			ratio(before[b], 3, &h);
+			r = ratio(after[a].name, 3, &h);
+			if (r > after[a].later)
+				printf("# %s after %s: %.3f\n", after[a].name, before[b], r);
+			CHECK(r <= after[a].later);
+		}
+	}
+	return true;
+}
+
+/* What a mapping starts with is one page, and a run is followed to its end. */
+static bool test_run(void)
+{
+	struct fmap_history h = { };
+	size_t n = pattern_make(pattern_find("seq"), PAGES, order);
+
+	play(order, n, 0, &h, &ours);
+	CHECK(ours.reasons[FMAP_RUN] < 2 * TABLES + 16);
+	CHECK(ours.reasons[FMAP_ALONE] + ours.reasons[FMAP_BLOCK] < 10);
+	return true;
+}
+
+static bool test_alone(void)
+{
+	struct fmap_history h = { };
+
+	ratio("random64", 3, &h);
+	CHECK(ours.reasons[FMAP_ALONE] == PAGES / 64 - ours.reasons[FMAP_RUN]);
+	CHECK(ours.reasons[FMAP_RUN] < PAGES / 64 / 20);
+	return true;
+}
+
+static unsigned int count_anything(const struct fmap_sight *sight, unsigned long first,
+				   unsigned int nr, unsigned int step)
+{
+	(void)sight;
+	(void)first;
+	(void)step;
+	return rnd() % (nr + 1);
+}
+
+static struct fmap_place random_place(void)
+{
+	struct fmap_place p = { .slots = SLOTS };
+
+	p.vma_pages = 1 + (rnd() % 2 ? rnd() % 40 : rnd() % 100000);
+	p.vma_first = rnd() % 2 ? rnd() % 100 : ULONG_MAX - p.vma_pages - rnd() % 3;
+	p.pgoff = p.vma_first + rnd() % p.vma_pages;
+	p.slot = rnd() % p.slots;
+	return p;
+}
+
+/* Part of @limit around the page. */
+static struct fmap_range random_part(const struct fmap_place *p, struct fmap_range limit)
+{
+	return (struct fmap_range) {
+		.first = p->pgoff - rnd() % (p->pgoff - limit.first + 1),
+		.last = p->pgoff + rnd() % (limit.last - p->pgoff + 1),
+	};
+}
+
+static bool test_legal(void)
+{
+	struct fmap_history h = { };
+	int i;
+
+	for (i = 0; i < 1000000; i++) {
+		struct fmap_place p = random_place();
+		struct fmap_range limit = fmap_window_limit(&p);
+		struct fmap_sight s = {
+			.near = rnd() % 4 ? rnd() & 0x1feff & rnd() : 0,
+			.fresh = rnd() % 8 == 0,
+			.folio = { p.pgoff, p.pgoff },
+			.count = count_anything,
+		};
+		struct fmap_choice c;
+		bool alone;
+
+		if (rnd() % 4 == 0)
+			s.folio = random_part(&p, limit);
+		if (rnd() % 64 == 0)
+			fmap_history_judge(&h);
+		alone = fmap_stays_alone(h, p.pgoff, s.near);
+		c = fmap_adapt(&p, random_part(&p, limit), &s, &h);
+		if (alone && s.folio.first == s.folio.last)
+			CHECK(c.why == FMAP_ALONE && c.win.first == c.win.last);
+		CHECK(c.win.first <= p.pgoff && c.win.last >= p.pgoff);
+		CHECK(c.win.first >= limit.first && c.win.last <= limit.last);
+		CHECK(c.why <= FMAP_FOLIO);
+	}
+	return true;
+}
+
+/* Whole folios where enough is mapped, and never less than what was asked for. */
+static bool test_folio(void)
+{
+	struct fmap_place p = {
+		.pgoff = 1000, .vma_pages = PAGES, .slot = 1000 % SLOTS, .slots = SLOTS,
+	};
+	struct fmap_range asked = { 992, 1007 };
+	struct fmap_history h = { .style = FMAP_STYLE_DENSE };
+	struct fmap_choice c;
+
+	memset(&ours, 0, sizeof(ours));
+	ours.sight = (struct fmap_sight) { .folio = { 896, 1023 }, .count = count };
+	c = fmap_adapt(&p, asked, &ours.sight, &h);
+	CHECK(c.why == FMAP_BLOCK && c.win.first == 992 && c.win.last == 1007);
+	memset(ours.mapped + 512, 1, 64);
+	c = fmap_adapt(&p, asked, &ours.sight, &h);
+	CHECK(c.why == FMAP_FOLIO && c.win.first == 896 && c.win.last == 1023);
+	return true;
+}
+
+static const struct ktap_test tests[] = {
+	{ "windows_are_legal", test_legal },
+	{ "runs_are_followed", test_run },
+	{ "isolated_pages_stay_alone", test_alone },
+	{ "folios_whole", test_folio },
+	{ "costs_within_limits", test_limits },
+	{ "what_was_learned_is_unlearned", test_unlearn },
+};
+
+int main(int argc, char **argv)
+{
+	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+	if (!seed)
+		seed = 1;
+	return ktap_run(tests, sizeof(tests) / sizeof(tests[0]));
+}
