@@ -13,14 +13,7 @@ static noinline struct fmap_range
 fmap_policy_window(const struct vm_fault *vmf, const struct fmap_sb_info *sbi,
 		   struct fmap_around policy, struct fmap_range asked)
 {
-	struct vm_area_struct *vma = vmf->vma;
-	const struct fmap_place place = {
-		.pgoff = vmf->pgoff,
-		.vma_first = vma->vm_pgoff,
-		.vma_pages = vma_pages(vma),
-		.slot = pte_index(vmf->address),
-		.slots = PTRS_PER_PTE,
-	};
+	const struct fmap_place place = fmap_place(vmf);
 	struct fmap_range win = fmap_window(&policy, &place, asked);
 
 	if (win.first != asked.first || win.last != asked.last)
@@ -149,6 +142,31 @@ static vm_fault_t fmap_native_map_pages(struct vm_fault *vmf,
 }
 
 /**
+ * fmap_map_window - map what is mappable of a window
+ * @vmf:	the fault
+ * @fvo:	the vm_ops copy of the mapping
+ * @win:	the window
+ *
+ * Return: as ->map_pages.
+ */
+vm_fault_t fmap_map_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+			   struct fmap_range win)
+{
+	const struct fmap_sb_info *sbi = fvo->sbi;
+	pmd_t pmd;
+
+	fmap_count_window(vmf, sbi, win);
+	if (static_branch_unlikely(&fmap_triggers_armed))
+		fmap_around_triggers(vmf, sbi, win);
+	pmd = pmdp_get_lockless(vmf->pmd);
+	if (unlikely(!fmap_pmd_is_table(pmd)))
+		return fmap_install_first(vmf, fvo, win, pmd);
+	if (static_branch_unlikely(&fmap_triggers_armed))
+		return fmap_install_frozen(vmf, fvo, win);
+	return fmap_install(vmf, fvo, win);
+}
+
+/**
  * fmap_map_pages - ->map_pages of a wrapped mapping
  * @vmf:	the fault, a read; vmf->pmd is valid, the page table need not
  *		exist, and then vmf->prealloc_pte does
@@ -168,22 +186,15 @@ vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	const struct fmap_sb_info *sbi = fvo->sbi;
 	struct fmap_range win = { .first = start, .last = end };
 	struct fmap_around policy;
-	pmd_t pmd;
 
 	fmap_count(sbi, FMAP_fa_calls);
 	if (READ_ONCE(sbi->config.engine)->native)
 		return fmap_native_map_pages(vmf, fvo, win);
-	/* What the core asks for is within the limits as it is. */
 	policy = READ_ONCE(fvo->inode->around);
+	if (policy.kind == FMAP_ADAPTIVE)
+		return fmap_map_adaptive(vmf, fvo, win);
+	/* What the core asks for is within the limits as it is. */
 	if (policy.kind != FMAP_KERNEL)
 		win = fmap_policy_window(vmf, sbi, policy, win);
-	fmap_count_window(vmf, sbi, win);
-	if (static_branch_unlikely(&fmap_triggers_armed))
-		fmap_around_triggers(vmf, sbi, win);
-	pmd = pmdp_get_lockless(vmf->pmd);
-	if (unlikely(!fmap_pmd_is_table(pmd)))
-		return fmap_install_first(vmf, fvo, win, pmd);
-	if (static_branch_unlikely(&fmap_triggers_armed))
-		return fmap_install_frozen(vmf, fvo, win);
-	return fmap_install(vmf, fvo, win);
+	return fmap_map_window(vmf, fvo, win);
 }

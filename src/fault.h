@@ -20,6 +20,7 @@ struct fmap_fault;
  *		so that ours may stand in for it
  * @mkwrite_is_filemap: @lower->page_mkwrite is filemap_page_mkwrite()
  * @next:	next older copy of the same inode
+ * @history:	what around=adaptive remembers of the file, in the mount
  *
  * Fully written before it is published with release, then never changed, and
  * freed only with the inode.
@@ -32,6 +33,7 @@ struct fmap_vm_ops {
 	bool fault_is_filemap;
 	bool mkwrite_is_filemap;
 	struct fmap_vm_ops *next;
+	struct fmap_history *history;
 };
 
 static inline struct fmap_vm_ops *fmap_vm_ops(const struct vm_area_struct *vma)
@@ -181,6 +183,25 @@ void fmap_inval_lock(struct fmap_fault *f);
 
 /* around.c */
 vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
+vm_fault_t fmap_map_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+			   struct fmap_range win);
+
+/* Where a fault is, for the policies. */
+static inline struct fmap_place fmap_place(const struct vm_fault *vmf)
+{
+	return (struct fmap_place) {
+		.pgoff = vmf->pgoff,
+		.vma_first = vmf->vma->vm_pgoff,
+		.vma_pages = vma_pages(vmf->vma),
+		.slot = pte_index(vmf->address),
+		.slots = PTRS_PER_PTE,
+	};
+}
+
+/* sight.c */
+vm_fault_t fmap_map_adaptive(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+			     struct fmap_range asked);
+void fmap_adaptive_mmap(const struct fmap_vm_ops *fvo);
 
 /* A page table below, not a huge page, nothing, or an entry in migration. */
 static inline bool fmap_pmd_is_table(pmd_t pmd)
@@ -192,6 +213,9 @@ static inline bool fmap_pmd_is_table(pmd_t pmd)
 unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
 			     unsigned int nr);
 unsigned int fmap_read_edges(const struct vm_fault *vmf, struct fmap_range win);
+unsigned int fmap_count_ptes(const struct vm_fault *vmf, pgoff_t first, unsigned int nr,
+			     unsigned int step);
+unsigned long fmap_read_near(const struct vm_fault *vmf);
 struct folio *fmap_look(struct xa_state *xas, enum fmap_counter *why);
 unsigned int fmap_account(const struct vm_fault *vmf,
 			  const struct fmap_sb_info *sbi, pgoff_t first,
@@ -211,6 +235,7 @@ struct fmap_mapped {
 vm_fault_t fmap_hand_over_range(struct vm_fault *vmf,
 				const struct fmap_vm_ops *fvo,
 				struct fmap_range win, struct fmap_mapped *sum);
+vm_fault_t fmap_hand_over_page(struct vm_fault *vmf, const struct fmap_vm_ops *fvo);
 void fmap_count_around(const struct fmap_sb_info *sbi, vm_fault_t ret,
 		       const struct fmap_mapped *sum);
 vm_fault_t fmap_handover(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,

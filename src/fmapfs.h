@@ -31,6 +31,9 @@
 #define FMAP_NAME	"fmapfs"
 #define FMAP_MAGIC	0x666d6170	/* "fmap" */
 
+/* 8 KiB a mount. */
+#define FMAP_HISTORY_BITS	10
+
 struct fiemap_extent_info;
 struct file_kattr;
 struct fmap_engine;
@@ -103,6 +106,9 @@ struct fmap_rules {
  * @wb_err_lock: serialises passing them on
  * @watch:	what tells us of files that are unlinked below (watch.c)
  * @rcu:	RCU path walk may look here until a grace period after unmount
+ * @history:	what around=adaptive remembers of files, by inode number: a file
+ *		that is opened again later may take the same guess up; so may,
+ *		for want of room, another file
  */
 struct fmap_sb_info {
 	struct path lower;
@@ -119,6 +125,7 @@ struct fmap_sb_info {
 	spinlock_t wb_err_lock;	/* lower_wb_err */
 	struct fmap_watch *watch;
 	struct rcu_head rcu;
+	struct fmap_history history[1 << FMAP_HISTORY_BITS];
 };
 
 /**

@@ -89,6 +89,39 @@ void fmap_count_around(const struct fmap_sb_info *sbi, vm_fault_t ret,
 }
 
 /**
+ * fmap_hand_over_page - have the lower's ->map_pages map the faulting page alone
+ * @vmf:	the fault; fault lock held; its PTE was empty a moment ago
+ * @fvo:	the vm_ops copy of the mapping
+ *
+ * What it returns says all, if that is success.
+ *
+ * Return: as ->map_pages.
+ */
+vm_fault_t fmap_hand_over_page(struct vm_fault *vmf, const struct fmap_vm_ops *fvo)
+{
+	const struct file_ra_state *ra = &vmf->vma->vm_file->f_ra;
+	const struct fmap_sb_info *sbi = fvo->sbi;
+	unsigned int misses = READ_ONCE(ra->mmap_miss);
+	struct fmap_mapped sum = { };
+	vm_fault_t ret;
+
+	ret = fvo->lower->map_pages(vmf, vmf->pgoff, vmf->pgoff);
+	if (!FMAP_COUNTS)
+		return ret;
+	if (misses)
+		fmap_count_hits(sbi, ra, misses);
+	if (likely(ret & VM_FAULT_NOPAGE)) {
+		fmap_count(sbi, FMAP_fa_hit_target);
+		fmap_count(sbi, FMAP_fa_pages);
+		fmap_count(sbi, FMAP_fa_mapped);
+		return ret;
+	}
+	sum.pages = fmap_account(vmf, sbi, vmf->pgoff, 1, 0);
+	fmap_count_around(sbi, ret, &sum);
+	return ret;
+}
+
+/**
  * fmap_handover - ->install of install=handover
  * @vmf:	the fault; fault lock held, on newer kernels under RCU
  * @fvo:	the vm_ops copy of the mapping

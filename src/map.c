@@ -12,6 +12,7 @@
  * mremap() fail. So nothing counts the VMAs of a copy. It lives as long as our
  * inode, which every such VMA pins through the path of its backing file.
  */
+#include <linux/hash.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
@@ -47,6 +48,15 @@ static bool fmap_is_filemap_fault(const struct inode *lower,
 	return false;
 }
 
+/* Not that of a file that is gone and had the same number. */
+static struct fmap_history *fmap_history_of(struct fmap_sb_info *sbi,
+					    const struct inode *lower)
+{
+	u64 key = lower->i_ino ^ (u64)lower->i_generation << 32;
+
+	return &sbi->history[hash_64(key, FMAP_HISTORY_BITS)];
+}
+
 static void fmap_vm_ops_fill(struct fmap_vm_ops *fvo, struct fmap_inode *fi,
 			     const struct vm_operations_struct *lower)
 {
@@ -57,6 +67,7 @@ static void fmap_vm_ops_fill(struct fmap_vm_ops *fvo, struct fmap_inode *fi,
 	fvo->sbi = fmap_sbi(fi->vfs_inode.i_sb);
 	fvo->inode = fi;
 	fvo->fault_is_filemap = fmap_is_filemap_fault(fi->lower, lower);
+	fvo->history = fmap_history_of(fvo->sbi, fi->lower);
 	fvo->mkwrite_is_filemap = lower->page_mkwrite == filemap_page_mkwrite;
 
 	/*
@@ -154,7 +165,7 @@ int fmap_mmap(struct file *file, struct vm_area_struct *vma)
 	struct file *backing = fmap_file(file)->backing;
 	struct fmap_inode *fi = fmap_i(file_inode(file));
 	struct fmap_sb_info *sbi = fmap_sbi(fi->vfs_inode.i_sb);
-	struct fmap_vm_ops *spare;
+	struct fmap_vm_ops *spare, *fvo;
 	int err;
 
 	spare = kmalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
@@ -165,7 +176,9 @@ int fmap_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!err) {
 		fmap_count(sbi, FMAP_map_calls);
 		if (fmap_may_wrap(vma, backing)) {
-			vma->vm_ops = &fmap_vm_ops_get(fi, vma->vm_ops, &spare)->ops;
+			fvo = fmap_vm_ops_get(fi, vma->vm_ops, &spare);
+			fmap_adaptive_mmap(fvo);
+			vma->vm_ops = &fvo->ops;
 			fmap_count(sbi, FMAP_map_wrapped);
 		} else {
 			fmap_count(sbi, FMAP_map_delegated);

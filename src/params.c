@@ -146,10 +146,9 @@ static int fmap_parse_around(struct fmap_config *config, const char *value)
 	case FMAP_KERNEL:
 	case FMAP_OFF:
 	case FMAP_TABLE:
+	case FMAP_ADAPTIVE:
 		config->around.kind = kind;
 		return 0;
-	case FMAP_ADAPTIVE:
-		return -EOPNOTSUPP;
 	default:
 		return -EINVAL;
 	}

@@ -46,6 +46,31 @@ static unsigned long fmap_used_group(const pte_t *pte)
 	return fmap_used_ptes(pte, FMAP_PTE_GROUP);
 }
 
+/* The first of the PTEs of a page table. */
+static const pte_t *fmap_table(pmd_t pmd)
+{
+	return __va(native_pmd_val(pmd) & PTE_PFN_MASK);
+}
+
+/* So many PTEs from @slot on, all in the table that @pmd is, if it is one. */
+static unsigned long fmap_read_table(pmd_t pmd, unsigned int slot, unsigned int nr)
+{
+	unsigned long used = 0;
+	const pte_t *pte;
+	unsigned int i;
+
+	if (fmap_pmd_is_table(pmd)) {
+		pte = fmap_table(pmd) + slot;
+		for (i = 0; i + FMAP_PTE_GROUP <= nr; i += FMAP_PTE_GROUP)
+			used |= fmap_used_group(pte + i) << i;
+		if (i < nr)
+			used |= fmap_used_ptes(pte + i, nr - i) << i;
+	} else if (pmd_trans_huge(pmd)) {
+		used = GENMASK(nr - 1, 0);
+	}
+	return used;
+}
+
 /**
  * fmap_read_ptes - which pages have a PTE in use
  * @vmf:	the fault, in ->map_pages
@@ -65,20 +90,56 @@ unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
 			     unsigned int nr)
 {
 	unsigned int slot = pte_index(vmf->address) + first - vmf->pgoff;
-	unsigned long used = 0;
-	const pte_t *pte;
-	unsigned int i;
-	pmd_t pmd;
 
-	pmd = pmdp_get_lockless(vmf->pmd);
-	if (fmap_pmd_is_table(pmd)) {
-		pte = (const pte_t *)__va(native_pmd_val(pmd) & PTE_PFN_MASK) + slot;
-		for (i = 0; i + FMAP_PTE_GROUP <= nr; i += FMAP_PTE_GROUP)
-			used |= fmap_used_group(pte + i) << i;
-		if (i < nr)
-			used |= fmap_used_ptes(pte + i, nr - i) << i;
-	} else if (pmd_trans_huge(pmd)) {
-		used = GENMASK(nr - 1, 0);
+	return fmap_read_table(pmdp_get_lockless(vmf->pmd), slot, nr);
+}
+
+static unsigned int fmap_count_table(pmd_t pmd, unsigned int slot, unsigned int nr,
+				     unsigned int step)
+{
+	unsigned int used = 0;
+	const pte_t *pte;
+
+	if (!fmap_pmd_is_table(pmd))
+		return pmd_trans_huge(pmd) ? nr : 0;
+	pte = fmap_table(pmd) + slot;
+#pragma GCC unroll 8
+	for (; nr; nr--, pte += step)
+		used += !!native_pte_val(READ_ONCE(*pte));
+	return used;
+}
+
+/**
+ * fmap_count_ptes - how many pages have a PTE in use
+ * @vmf:	the fault, in ->map_pages
+ * @first:	file page to begin with
+ * @nr:		how many pages
+ * @step:	distance from one to the next; if it is not 1, all of them are in
+ *		the page table of the fault
+ *
+ * All of them are in the VMA; they may be in other page tables than the fault.
+ * The pmd entries beside that of the fault are in the same page as long as their
+ * addresses share the entry above. That page stays: what unmaps a range of
+ * addresses frees only what no VMA beside it needs, and these addresses and the
+ * fault are in one VMA, which the fault lock keeps. For page tables
+ * fmap_read_ptes() says why they stay.
+ *
+ * Return: their number; pages further away are taken as not mapped.
+ */
+unsigned int fmap_count_ptes(const struct vm_fault *vmf, pgoff_t first, unsigned int nr,
+			     unsigned int step)
+{
+	unsigned long at = (vmf->address & PAGE_MASK) + ((first - vmf->pgoff) << PAGE_SHIFT);
+	unsigned int used = 0, part = nr;
+
+	for (; nr; nr -= part, at += (unsigned long)part << PAGE_SHIFT) {
+		pmd_t *pmd = vmf->pmd + pmd_index(at) - pmd_index(vmf->address);
+
+		if (step == 1)
+			part = min_t(unsigned int, nr, PTRS_PER_PTE - pte_index(at));
+		if (!((at ^ vmf->address) & PUD_MASK))
+			used += fmap_count_table(pmdp_get_lockless(pmd), pte_index(at),
+						 part, step);
 	}
 	return used;
 }
@@ -108,11 +169,39 @@ unsigned int fmap_read_edges(const struct vm_fault *vmf, struct fmap_range win)
 	pmd = pmdp_get_lockless(vmf->pmd);
 	if (!fmap_pmd_is_table(pmd))
 		return used;
-	table = (const pte_t *)__va(native_pmd_val(pmd) & PTE_PFN_MASK);
+	table = fmap_table(pmd);
 	if (!(used & BIT(0)) && !pte_none(READ_ONCE(table[slot - 1])))
 		used |= BIT(0);
 	if (!(used & BIT(1)) && !pte_none(READ_ONCE(table[behind])))
 		used |= BIT(1);
+	return used;
+}
+
+/**
+ * fmap_read_near - which pages near the fault have a PTE in use
+ * @vmf:	the fault, in ->map_pages, with FMAP_NEAR pages of the VMA and of its
+ *		page table on either side
+ *
+ * Return: as fmap_read_ptes(), bit FMAP_NEAR for the fault; quick if none has.
+ */
+unsigned long fmap_read_near(const struct vm_fault *vmf)
+{
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	unsigned int used = 0, i;
+	pteval_t any = 0;
+	const pte_t *pte;
+
+	if (!fmap_pmd_is_table(pmd))
+		return pmd_trans_huge(pmd) ? GENMASK(2 * FMAP_NEAR, 0) : 0;
+	pte = fmap_table(pmd) + pte_index(vmf->address) - FMAP_NEAR;
+#pragma GCC unroll 17
+	for (i = 0; i < 2 * FMAP_NEAR + 1; i++)
+		any |= native_pte_val(READ_ONCE(pte[i]));
+	if (!any)
+		return 0;
+#pragma GCC unroll 17
+	for (i = 0; i < 2 * FMAP_NEAR + 1; i++)
+		used |= (unsigned int)!!native_pte_val(READ_ONCE(pte[i])) << i;
 	return used;
 }
 

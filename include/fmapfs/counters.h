@@ -268,6 +268,18 @@ FMAP_COUNTER(fa_native_hit, around_more, none, \
 	"of fa_native: the faulting page was mapped") \
 FMAP_COUNTER(fa_rewindowed, around_more, none, \
 	"around= gave another window than the core asked for") \
+FMAP_COUNTER(fa_adapt, adapt_calls, none, \
+	"windows that around=adaptive chose") \
+FMAP_COUNTER(fa_adapt_alone, adapt, fa_adapt, \
+	"one page: nothing says that its neighbours will be wanted") \
+FMAP_COUNTER(fa_adapt_block, adapt, fa_adapt, \
+	"as the core asked: in this file an isolated fault's neighbours are wanted") \
+FMAP_COUNTER(fa_adapt_run, adapt, fa_adapt, \
+	"the fault continues a run, forward or backward: larger the longer that is") \
+FMAP_COUNTER(fa_adapt_dense, adapt, fa_adapt, \
+	"so much is mapped around that the rest will be wanted, too") \
+FMAP_COUNTER(fa_adapt_folio, adapt, fa_adapt, \
+	"the rest of a large folio") \
 FMAP_COUNTER(fa_win_at_vma_start, window, none, \
 	"windows that start at the first page of the mapping") \
 FMAP_COUNTER(fa_win_at_vma_end, window, none, \

@@ -287,6 +287,7 @@ static void do_remount(variant_t v, uint64_t *seed)
 		"engine=retry", "install=handover", "engine=hold", "around=table",
 		"install=insert", "engine=native", "around=kernel", "engine=pin",
 		"install=insert,around=64k", "engine=hold,install=handover",
+		"around=adaptive",
 	};
 
 	fmap_remount(options[fmap_rand(seed) % (sizeof(options) / sizeof(options[0]))]);

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * around=adaptive: what it decides in each kind of use, told by its counters.
+ * What the decisions cost is scripts/bench/run's to say, and whether they are
+ * legal is tests/unit/adaptive.c's.
+ */
+#include "fmap_model.h"
+
+/* Eight page tables, one of which is a probe. */
+#define FILE_PAGES	4096
+
+static const char *name = "adaptive.data";
+
+FIXTURE(adaptive) {
+	struct fmap_path mnt;
+	struct fmap_path lower;
+	unsigned int *order;
+	size_t n;
+	struct fmap_counters c;	/* of the last mapping */
+	long long wrong;	/* words that were not as on the lower path */
+};
+
+FIXTURE_SETUP(adaptive)
+{
+	fmap_remount_defaults();
+	fmap_remount("around=adaptive");
+	self->mnt = fmap_at(fmap_mnt(), "%s", name);
+	self->lower = fmap_at(fmap_lower(), "%s", name);
+	fmap_make_file(self->lower.s, FILE_PAGES * fmap_page());
+	self->order = calloc(FILE_PAGES, sizeof(*self->order));
+}
+
+FIXTURE_TEARDOWN(adaptive)
+{
+	fmap_remount_defaults();
+	unlink(self->lower.s);
+	free(self->order);
+}
+
+/* Each @step-th page; in random order, if that is asked for. */
+static void set_order(FIXTURE_DATA(adaptive) *self, unsigned int step, bool shuffle)
+{
+	uint64_t seed = 1;
+	unsigned int t;
+	size_t i, j;
+
+	for (self->n = 0; self->n < FILE_PAGES / step; self->n++)
+		self->order[self->n] = self->n * step + step / 2;
+	for (i = self->n - 1; shuffle && i; i--) {
+		j = fmap_rand(&seed) % (i + 1);
+		t = self->order[i];
+		self->order[i] = self->order[j];
+		self->order[j] = t;
+	}
+}
+
+static long long word_at(int fd, unsigned int page)
+{
+	long long word;
+
+	if (pread(fd, &word, sizeof(word), page * fmap_page()) != sizeof(word))
+		fmap_die("pread");
+	return word;
+}
+
+/* Touch the pages in their order, in @times mappings, one after the other. */
+static void use(FIXTURE_DATA(adaptive) *self, int times)
+{
+	int fd = open(self->mnt.s, O_RDONLY), below = open(self->lower.s, O_RDONLY);
+	struct fmap_counters before;
+	char *p;
+	size_t i;
+
+	if (fd < 0 || below < 0)
+		fmap_die("%s", self->mnt.s);
+	while (times--) {
+		fmap_read_counters(&before);
+		p = mmap(NULL, FILE_PAGES * fmap_page(), PROT_READ, MAP_SHARED, fd, 0);
+		if (p == MAP_FAILED)
+			fmap_die("mmap");
+		for (i = 0; i < self->n; i++)
+			self->wrong += *(long long *)(p + self->order[i] * fmap_page()) !=
+				       word_at(below, self->order[i]);
+		munmap(p, FILE_PAGES * fmap_page());
+		fmap_counters_since(&before, &self->c);
+	}
+	close(fd);
+	close(below);
+}
+
+#define SKIP_UNLESS_AROUND() do { \
+	if (fmap_fault_around_pages() < 2) \
+		SKIP(return, "fault_around_bytes is one page"); \
+} while (0)
+
+#define SKIP_LARGE_FOLIOS() do { \
+	SKIP_UNLESS_AROUND(); \
+	if (fmap_large_folios()) \
+		SKIP(return, "folios of more than one page"); \
+} while (0)
+
+#define EXPECT_SOUND() do { \
+	EXPECT_EQ(0, self->wrong); \
+	EXPECT_EQ(0, fmap_broken_sums(&self->c)); \
+	EXPECT_EQ(self->c.fa_calls, self->c.fa_adapt); \
+} while (0)
+
+TEST_F(adaptive, a_run_is_followed)
+{
+	SKIP_UNLESS_AROUND();
+	set_order(self, 1, false);
+	use(self, 1);
+	EXPECT_SOUND();
+	EXPECT_COUNT(FILE_PAGES, self->c, fa_mapped);
+	EXPECT_GE(40, self->c.fa_calls);
+	EXPECT_GE(self->c.fa_adapt_run, FILE_PAGES / 512);
+}
+
+TEST_F(adaptive, isolated_pages_are_mapped_alone)
+{
+	SKIP_LARGE_FOLIOS();
+	set_order(self, 64, true);
+	use(self, 3);
+	EXPECT_SOUND();
+	EXPECT_COUNT(self->n, self->c, fa_calls);
+	EXPECT_COUNT(self->n, self->c, fa_adapt_alone);
+	EXPECT_COUNT(self->n, self->c, fa_mapped);
+}
+
+/* Nothing is known of a file at first; then that the whole of it is used. */
+TEST_F(adaptive, dense_use_is_learned)
+{
+	long long first;
+
+	SKIP_LARGE_FOLIOS();
+	set_order(self, 1, true);
+	use(self, 1);
+	EXPECT_SOUND();
+	EXPECT_GE(self->c.fa_adapt_block, FILE_PAGES / 64);
+	EXPECT_GE(self->c.fa_adapt_dense, 1);
+	first = self->c.fa_calls;
+	use(self, 2);
+	EXPECT_SOUND();
+	EXPECT_GE(self->c.fa_adapt_dense, FILE_PAGES / 512 - 1);
+	EXPECT_GE(first / 2, self->c.fa_calls);
+	EXPECT_COUNT(FILE_PAGES, self->c, fa_mapped);
+}
+
+/* ... and unlearned. */
+TEST_F(adaptive, sparse_use_is_learned_again)
+{
+	SKIP_LARGE_FOLIOS();
+	set_order(self, 1, true);
+	use(self, 3);
+	set_order(self, 64, true);
+	use(self, 3);
+	EXPECT_SOUND();
+	EXPECT_COUNT(self->n, self->c, fa_mapped);
+}
+
+TEST_F(adaptive, large_folios_are_mapped_whole)
+{
+	SKIP_UNLESS_AROUND();
+	if (strcmp(fmap_lowerfs(), "xfs") || fmap_kernel() < 612)
+		SKIP(return, "folios of one page");
+	set_order(self, 1, true);
+	use(self, 3);
+	EXPECT_SOUND();
+	EXPECT_GE(self->c.fa_adapt_folio, 1);
+	EXPECT_GE((long long)(FILE_PAGES / fmap_fault_around_pages() / 2),
+		  self->c.fa_calls);
+	EXPECT_COUNT(FILE_PAGES, self->c, fa_mapped);
+}
+
+FMAP_TEST_MAIN
