@@ -310,7 +310,7 @@ static unsigned int folio_blocks(const struct fmap_place *p,
 /*
  * In a large folio a page more costs little, and a fault much: no window is
  * smaller than what the core asks for, and where enough is mapped, or in a long
- * run, none is smaller than the folio.
+ * run, none is smaller than the folio. Folios need not be larger than that window.
  */
 static struct fmap_choice large(const struct fmap_place *p, struct fmap_range asked,
 				const struct fmap_sight *sight,
@@ -335,6 +335,8 @@ static struct fmap_choice large(const struct fmap_place *p, struct fmap_range as
 		return choose(FMAP_BLOCK, asked);
 	if (probe_table(p))
 		h->filled += 2;
+	else if (h->style == FMAP_STYLE_DENSE)
+		return choose(FMAP_DENSE, table);
 	return choose(FMAP_FOLIO, both(asked, sight->folio));
 }
 

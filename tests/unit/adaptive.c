@@ -321,16 +321,19 @@ static bool test_folio(void)
 		.pgoff = 1000, .vma_pages = PAGES, .slot = 1000 % SLOTS, .slots = SLOTS,
 	};
 	struct fmap_range asked = { 992, 1007 };
-	struct fmap_history h = { .style = FMAP_STYLE_DENSE };
+	struct fmap_history h = { };
 	struct fmap_choice c;
 
 	memset(&ours, 0, sizeof(ours));
 	ours.sight = (struct fmap_sight) { .folio = { 896, 1023 }, .count = count };
 	c = fmap_adapt(&p, asked, &ours.sight, &h);
 	CHECK(c.why == FMAP_BLOCK && c.win.first == 992 && c.win.last == 1007);
-	memset(ours.mapped + 512, 1, 64);
+	memset(ours.mapped + 512, 1, SLOTS / 4);
 	c = fmap_adapt(&p, asked, &ours.sight, &h);
 	CHECK(c.why == FMAP_FOLIO && c.win.first == 896 && c.win.last == 1023);
+	h.style = FMAP_STYLE_DENSE;
+	c = fmap_adapt(&p, asked, &ours.sight, &h);
+	CHECK(c.why == FMAP_DENSE && c.win.first == 512 && c.win.last == 1023);
 	return true;
 }
 
