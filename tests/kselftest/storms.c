@@ -466,7 +466,7 @@ static unsigned long kill_victims(variant_t v)
 static void do_kill(variant_t v, uint64_t *seed)
 {
 	unsigned long before = killed_waiting;
-	int tries = 10;
+	int tries = 100;
 
 	open_kill_file();
 	while (killed_waiting == before && tries--)
