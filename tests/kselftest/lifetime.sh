@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
-rounds=${ROUNDS:-40}
+rounds=${ROUNDS:-15}
 
 fmap_begin "$0" "$@"
 ktap_set_plan 20
