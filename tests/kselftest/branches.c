@@ -39,7 +39,9 @@ FIXTURE_SETUP(branches)
 	ASSERT_EQ(0, fmap_evict(self->lower.s));
 	self->fd = open(self->mnt.s, O_RDWR);
 	ASSERT_LE(0, self->fd);
-	self->map = map_file(self->fd, self->len, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	/* In one page table. */
+	self->map = fmap_map_at_slot(self->fd, 0, self->len, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE, 0);
 	fmap_read_counters(&self->before);
 }
 
