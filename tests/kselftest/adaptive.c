@@ -75,9 +75,8 @@ static void use(FIXTURE_DATA(adaptive) *self, int times)
 		fmap_die("%s", self->mnt.s);
 	while (times--) {
 		fmap_read_counters(&before);
-		p = mmap(NULL, FILE_PAGES * fmap_page(), PROT_READ, MAP_SHARED, fd, 0);
-		if (p == MAP_FAILED)
-			fmap_die("mmap");
+		p = fmap_map_undisturbed(fd, 0, FILE_PAGES * fmap_page(), PROT_READ,
+					 MAP_SHARED, 0);
 		for (i = 0; i < self->n; i++)
 			self->wrong += *(long long *)(p + self->order[i] * fmap_page()) !=
 				       word_at(below, self->order[i]);
@@ -161,7 +160,7 @@ TEST_F(adaptive, sparse_use_is_learned_again)
 TEST_F(adaptive, large_folios_are_mapped_whole)
 {
 	SKIP_UNLESS_AROUND();
-	if (strcmp(fmap_lowerfs(), "xfs") || fmap_kernel() < 612)
+	if (!fmap_large_folios())
 		SKIP(return, "folios of one page");
 	set_order(self, 1, true);
 	use(self, 3);
