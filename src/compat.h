@@ -189,25 +189,41 @@ static inline long vfs_splice_read(struct file *in, loff_t *ppos,
 #endif
 
 /*
- * 6.14: ->d_revalidate() is told the directory and a name that keeps still.
- * Before, it finds out itself.
+ * 6.14: ->d_revalidate() is told the directory and a name that keeps still, for
+ * filesystems that ask a server.
  */
 #ifdef FMAP_HAVE_D_REVALIDATE_NAME
 #define FMAP_D_REVALIDATE_ARGS	struct inode *dir, const struct qstr *name,
+
+static inline int fmap_do_d_revalidate(struct dentry *dentry, unsigned int flags)
+{
+	struct dentry *parent = NULL;
+	struct name_snapshot name;
+	struct inode *dir;
+	int ret;
+
+	if (flags & LOOKUP_RCU) {
+		dir = d_inode_rcu(READ_ONCE(dentry->d_parent));
+		if (!dir)
+			return -ECHILD;
+	} else {
+		parent = dget_parent(dentry);
+		dir = d_inode(parent);
+	}
+	take_dentry_name_snapshot(&name, dentry);
+	ret = dentry->d_op->d_revalidate(dir, &name.name, dentry, flags);
+	release_dentry_name_snapshot(&name);
+	dput(parent);
+	return ret;
+}
 #else
 #define FMAP_D_REVALIDATE_ARGS
-#endif
 
-static inline int fmap_do_d_revalidate(struct inode *dir,
-				       const struct qstr *name,
-				       struct dentry *dentry, unsigned int flags)
+static inline int fmap_do_d_revalidate(struct dentry *dentry, unsigned int flags)
 {
-#ifdef FMAP_HAVE_D_REVALIDATE_NAME
-	return dentry->d_op->d_revalidate(dir, name, dentry, flags);
-#else
 	return dentry->d_op->d_revalidate(dentry, flags);
-#endif
 }
+#endif
 
 /* 6.17: the mount's default. Before, a member that anybody may set. */
 #ifndef FMAP_HAVE_SET_DEFAULT_D_OP

@@ -82,36 +82,13 @@ static bool fmap_still_there(struct dentry *dentry, struct dentry *lower)
 	return there;
 }
 
-/* Some filesystems ask their server by directory and name. */
-static int fmap_ask_lower(struct dentry *lower, unsigned int flags)
-{
-	struct dentry *parent = NULL;
-	struct name_snapshot name;
-	struct inode *dir;
-	int ret;
-
-	if (flags & LOOKUP_RCU) {
-		dir = d_inode_rcu(READ_ONCE(lower->d_parent));
-		if (!dir)
-			return -ECHILD;
-	} else {
-		parent = dget_parent(lower);
-		dir = d_inode(parent);
-	}
-	take_dentry_name_snapshot(&name, lower);
-	ret = fmap_do_d_revalidate(dir, &name.name, lower, flags);
-	release_dentry_name_snapshot(&name);
-	dput(parent);
-	return ret;
-}
-
 static int fmap_lower_revalidate(struct dentry *lower, unsigned int flags)
 {
 	int ret;
 
 	if (!(lower->d_flags & DCACHE_OP_REVALIDATE))
 		return 1;
-	ret = fmap_ask_lower(lower, flags);
+	ret = fmap_do_d_revalidate(lower, flags);
 	if (!ret && !(flags & LOOKUP_RCU))
 		d_invalidate(lower);
 	return ret;

@@ -109,7 +109,8 @@ static int fmap_create(struct mnt_idmap *idmap, struct inode *dir,
 
 /*
  * A failed vfs_mkdir() has unlocked the directory and dropped the dentry. One
- * that made another dentry has dropped ours, which the next lookup replaces.
+ * that made another dentry has dropped ours, too; our upper dentry still holds
+ * it, and the next lookup replaces it.
  */
 static fmap_mkdir_ret_t fmap_mkdir(struct mnt_idmap *idmap, struct inode *dir,
 				   struct dentry *dentry, umode_t mode)

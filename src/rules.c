@@ -66,6 +66,7 @@ void fmap_rules_free(struct fmap_rules *rules)
 
 /* --- which one ---------------------------------------------------------------- */
 
+/* NULL: none, or no memory to look; the mount's policies are always right. */
 static const struct fmap_rule *fmap_rule_for(const struct fmap_rules *rules,
 					     struct dentry *dentry)
 {
@@ -129,7 +130,10 @@ static void fmap_rules_apply_inode(struct inode *inode)
  * fmap_rules_apply_all - give all files the policies that hold for them
  * @sb:	the mount; its rules or its own policies have just changed
  *
- * Called without @rules->lock. A file without a name any more keeps what it has.
+ * Called without @rules->lock: to give an inode back may write to the lower
+ * filesystem, which may be frozen. The superblock stays: a remount holds s_umount,
+ * and umount waits for writers of the debugfs file when it removes that. A file
+ * without a name any more keeps what it has.
  */
 void fmap_rules_apply_all(struct super_block *sb)
 {
