@@ -46,6 +46,12 @@ static unsigned int mapped(const struct fmap_sight *sight, struct fmap_range r)
 	return sight->count(sight, r.first, r.last - r.first + 1, 1);
 }
 
+/* Saturates: a wrap would be taken for a file that is hardly used. */
+static void add(unsigned short *n, unsigned int more)
+{
+	*n = *n > 0xffff - more ? 0xffff : *n + more;
+}
+
 /* Rarely, if the answer has been the same for long. */
 static bool probe_block(const struct fmap_place *p, const struct fmap_history *h)
 {
@@ -123,8 +129,8 @@ static bool region_is_dense(const struct fmap_place *p, const struct fmap_sight 
 	*win = fmap_aligned_window(p, REGION);
 	if (mapped(sight, *win) < enough)
 		return false;
-	if (probe_table(p) && h->filled < 0xffff)
-		h->filled++;
+	if (probe_table(p))
+		add(&h->filled, 1);
 	return true;
 }
 
@@ -168,11 +174,11 @@ static struct fmap_choice lone(const struct fmap_place *p, struct fmap_range ask
 	struct fmap_choice c;
 
 	if (probe_table(p)) {
-		if (sight->fresh && h->begun < 0xffff)
-			h->begun++;
+		if (sight->fresh)
+			add(&h->begun, 1);
 	} else if (h->style == FMAP_STYLE_UNKNOWN && fmap_lot(p->pgoff) < 2 &&
 		   !trial_is_over(p, h)) {
-		h->trial++;
+		add(&h->trial, 1);
 	}
 	c = guess(p, asked, sight, h);
 	if (c.why == FMAP_ALONE && h->blocks > BLOCKS_MIN && probe_block(p, h))
@@ -330,11 +336,11 @@ static struct fmap_choice large(const struct fmap_place *p, struct fmap_range as
 		return c;
 	}
 	if (probe_table(p) && sight->fresh)
-		h->begun++;
+		add(&h->begun, 1);
 	if (sight->count(sight, table.first, blocks, BLOCK) < folio_blocks(p, h, blocks))
 		return choose(FMAP_BLOCK, asked);
 	if (probe_table(p))
-		h->filled += 2;
+		add(&h->filled, 2);
 	else if (h->style == FMAP_STYLE_DENSE)
 		return choose(FMAP_DENSE, table);
 	return choose(FMAP_FOLIO, both(asked, sight->folio));
