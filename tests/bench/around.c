@@ -15,7 +15,6 @@
 
 #include "measure.h"
 
-#define CONFIGS_MAX	16
 #define NR_LOWER	3
 
 static struct config configs[CONFIGS_MAX] = {
@@ -50,20 +49,6 @@ static void usage(FILE *to)
 		"FMAP_LOWER and FMAP_MNT name the lower directory and the mount over it.\n"
 		"Patterns, all of them if none is named; and store, store-random:\n");
 	pattern_list(to);
-}
-
-static void add_config(const char *options)
-{
-	char *full;
-
-	if (nr_configs == CONFIGS_MAX) {
-		fprintf(stderr, "around: too many configurations\n");
-		exit(2);
-	}
-	if (asprintf(&full, PLAIN_OPTIONS ",%s", options) < 0)
-		die("memory");
-	configs[nr_configs].name = options;
-	configs[nr_configs++].options = full;
 }
 
 static void print_head(void)
@@ -218,7 +203,7 @@ int main(int argc, char **argv)
 			rounds = atoi(optarg);
 			break;
 		case 'o':
-			add_config(optarg);
+			nr_configs = config_add(configs, nr_configs, optarg);
 			break;
 		case 'e':
 			program = optarg;
@@ -241,7 +226,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (nr_configs == NR_LOWER)
-		add_config("around=adaptive");
+		nr_configs = config_add(configs, nr_configs, "around=adaptive");
 	check_names(argv + optind);
 
 	measure_init();

@@ -41,6 +41,22 @@ static const char *need_env(const char *name)
 	exit(2);
 }
 
+/* Another policy to measure, at configs[@n]. Return: how many there are then. */
+int config_add(struct config *configs, int n, const char *options)
+{
+	char *full;
+
+	if (n == CONFIGS_MAX) {
+		fprintf(stderr, "bench: too many configurations\n");
+		exit(2);
+	}
+	if (asprintf(&full, PLAIN_OPTIONS ",%s", options) < 0)
+		die("memory");
+	configs[n].name = options;
+	configs[n].options = full;
+	return n + 1;
+}
+
 void measure_init(void)
 {
 	page_size = sysconf(_SC_PAGESIZE);

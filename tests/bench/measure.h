@@ -13,6 +13,7 @@
 #include "pattern.h"
 
 #define ROUNDS_MAX	101
+#define CONFIGS_MAX	16
 
 /* Counted, and steered by the kernel's own choices. */
 #define PLAIN_OPTIONS	"engine=pin,around=kernel,readahead=kernel"
@@ -68,6 +69,7 @@ struct work {
 };
 
 void die(const char *what);
+int config_add(struct config *configs, int n, const char *options);
 void measure_init(void);
 void measure_file(size_t size);
 void work_pattern(struct work *w, const struct pattern *p);

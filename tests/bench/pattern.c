@@ -4,17 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../random.h"
 #include "pattern.h"
-
-static uint64_t seed;
-
-static uint64_t rnd(void)
-{
-	seed ^= seed >> 12;
-	seed ^= seed << 25;
-	seed ^= seed >> 27;
-	return seed * 0x2545f4914f6cdd1dULL;
-}
 
 static size_t rnd_below(size_t n)
 {

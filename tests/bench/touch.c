@@ -12,7 +12,6 @@
 
 #include "measure.h"
 
-#define CONFIGS_MAX	16
 
 static void usage(FILE *to)
 {
@@ -73,20 +72,6 @@ static const struct pattern *parse_pattern(const char *name)
 	exit(2);
 }
 
-static void add_config(const char *options)
-{
-	char *full;
-
-	if (nr_configs == CONFIGS_MAX) {
-		fprintf(stderr, "touch: too many configurations\n");
-		exit(2);
-	}
-	if (asprintf(&full, PLAIN_OPTIONS ",%s", options) < 0)
-		die("memory");
-	configs[nr_configs].name = options;
-	configs[nr_configs++].options = full;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -123,7 +108,7 @@ int main(int argc, char **argv)
 			w.flags = MAP_SHARED;
 			break;
 		case 'o':
-			add_config(optarg);
+			nr_configs = config_add(configs, nr_configs, optarg);
 			break;
 		case 'x':
 			configs[1].max = atof(optarg);

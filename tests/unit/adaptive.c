@@ -12,6 +12,7 @@
 #include "../bench/pattern.h"
 #include "ktap.h"
 #include "policy.h"
+#include "../random.h"
 
 #define SLOTS	512U
 #define PAGES	16384U
@@ -30,16 +31,6 @@
 #define COST_OURS	300.0
 #define COST_ACCOUNT	8.5
 #define COST_LOOK	3.0
-
-static uint64_t seed;
-
-static uint64_t rnd(void)
-{
-	seed ^= seed >> 12;
-	seed ^= seed << 25;
-	seed ^= seed >> 27;
-	return seed * 0x2545f4914f6cdd1dULL;
-}
 
 /* One mapping of the whole file; @sight first, so that count() finds the rest. */
 struct play {
@@ -348,8 +339,6 @@ static const struct ktap_test tests[] = {
 
 int main(int argc, char **argv)
 {
-	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
-	if (!seed)
-		seed = 1;
+	seed_from(argc, argv);
 	return ktap_run(tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -6,18 +6,9 @@
 
 #include "ktap.h"
 #include "policy.h"
+#include "../random.h"
 
 #define SLOTS	512U
-
-static uint64_t seed;
-
-static uint64_t rnd(void)
-{
-	seed ^= seed >> 12;
-	seed ^= seed << 25;
-	seed ^= seed >> 27;
-	return seed * 0x2545f4914f6cdd1dULL;
-}
 
 static struct fmap_range window(enum fmap_policy_kind kind, unsigned int pages,
 				const struct fmap_place *p, struct fmap_range asked)
@@ -343,8 +334,6 @@ static const struct ktap_test tests[] = {
 
 int main(int argc, char **argv)
 {
-	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
-	if (!seed)
-		seed = 1;
+	seed_from(argc, argv);
 	return ktap_run(tests, sizeof(tests) / sizeof(tests[0]));
 }
