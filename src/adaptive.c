@@ -222,12 +222,16 @@ static bool has_side(const struct fmap_place *p, bool forward, unsigned long n)
 	return n <= (forward ? off : p->vma_pages - 1 - off);
 }
 
-/* @pages ahead, less what is mapped there already: it would be looked at in vain. */
+/*
+ * @pages ahead, less what is mapped there already: it would be looked at in vain.
+ * Seldom is any of it, and then the furthest page tells.
+ */
 static unsigned int not_yet_mapped(const struct fmap_place *p,
 				   const struct fmap_sight *sight, bool forward,
 				   unsigned int pages)
 {
 	while (pages > BLOCK && has_side(p, !forward, pages - 1) &&
+	       mapped(sight, side_range(p, !forward, pages - 1, pages - 1)) &&
 	       mapped(sight, side_range(p, !forward, pages / 2, pages - 1)) == pages / 2)
 		pages /= 2;
 	return pages;

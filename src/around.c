@@ -47,8 +47,11 @@ static void fmap_count_pmd_fallback(const struct vm_fault *vmf,
 {
 	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
 	pgoff_t eof = DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
-	struct folio *folio = filemap_get_folio(mapping, vmf->pgoff);
+	struct folio *folio;
 
+	if (!fmap_may_have_huge(mapping))
+		return;
+	folio = filemap_get_folio(mapping, vmf->pgoff);
 	if (IS_ERR_OR_NULL(folio))
 		return;
 	if (folio_test_pmd_mappable(folio)) {
@@ -135,10 +138,30 @@ static vm_fault_t fmap_native_map_pages(struct vm_fault *vmf,
 {
 	vm_fault_t ret = fvo->lower->map_pages(vmf, win.first, win.last);
 
+	fmap_count(fvo->sbi, FMAP_fa_calls);
 	fmap_count(fvo->sbi, FMAP_fa_native);
 	if (ret & VM_FAULT_NOPAGE)
 		fmap_count(fvo->sbi, FMAP_fa_native_hit);
 	return ret;
+}
+
+static noinline vm_fault_t fmap_map_any_window(struct vm_fault *vmf,
+					       const struct fmap_vm_ops *fvo,
+					       struct fmap_range win)
+{
+	const struct fmap_sb_info *sbi = fvo->sbi;
+	pmd_t pmd;
+
+	fmap_count(sbi, FMAP_fa_calls);
+	fmap_count_window(vmf, sbi, win);
+	if (static_branch_unlikely(&fmap_triggers_armed))
+		fmap_around_triggers(vmf, sbi, win);
+	pmd = pmdp_get_lockless(vmf->pmd);
+	if (unlikely(!fmap_pmd_is_table(pmd)))
+		return fmap_install_first(vmf, fvo, win, pmd);
+	if (static_branch_unlikely(&fmap_triggers_armed))
+		return fmap_install_frozen(vmf, fvo, win);
+	return fmap_install(vmf, fvo, win);
 }
 
 /**
@@ -152,18 +175,11 @@ static vm_fault_t fmap_native_map_pages(struct vm_fault *vmf,
 vm_fault_t fmap_map_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 			   struct fmap_range win)
 {
-	const struct fmap_sb_info *sbi = fvo->sbi;
-	pmd_t pmd;
+	vm_fault_t ret;
 
-	fmap_count_window(vmf, sbi, win);
-	if (static_branch_unlikely(&fmap_triggers_armed))
-		fmap_around_triggers(vmf, sbi, win);
-	pmd = pmdp_get_lockless(vmf->pmd);
-	if (unlikely(!fmap_pmd_is_table(pmd)))
-		return fmap_install_first(vmf, fvo, win, pmd);
-	if (static_branch_unlikely(&fmap_triggers_armed))
-		return fmap_install_frozen(vmf, fvo, win);
-	return fmap_install(vmf, fvo, win);
+	if (likely(fmap_window_warm(vmf, fvo, win, &ret)))
+		return ret;
+	return fmap_map_any_window(vmf, fvo, win);
 }
 
 /**
@@ -187,7 +203,6 @@ vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	struct fmap_range win = { .first = start, .last = end };
 	struct fmap_around policy;
 
-	fmap_count(sbi, FMAP_fa_calls);
 	if (READ_ONCE(sbi->config.engine)->native)
 		return fmap_native_map_pages(vmf, fvo, win);
 	policy = READ_ONCE(fvo->inode->around);

@@ -608,6 +608,19 @@ static inline bool fmap_reads_huge(struct address_space *mapping)
 #endif
 }
 
+/*
+ * Before 7.1 a file that does not have large folios by itself counts those that
+ * khugepaged made of it.
+ */
+static inline bool fmap_may_have_huge(struct address_space *mapping)
+{
+#ifdef FMAP_HAVE_NR_THPS
+	return mapping_large_folio_support(mapping) || filemap_nr_thps(mapping);
+#else
+	return true;
+#endif
+}
+
 /* 7.1: fault-around maps a large folio whole. Before, what is in the window. */
 #ifdef FMAP_HAVE_VM_OPS_MAPPED
 #define FMAP_MAPS_WHOLE_FOLIOS	true

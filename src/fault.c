@@ -325,6 +325,7 @@ static enum fmap_step fmap_check_folio(struct fmap_fault *f)
 		fmap_fault_count(f, FMAP_flt_done_hwpoison);
 	if (f->vmf->flags & FAULT_FLAG_TRIED)
 		fmap_fault_count(f, FMAP_flt_done_after_retry);
+	fmap_count_large(f->fvo->sbi, folio);
 	return fmap_finish(f, f->major ? FMAP_flt_done_major : FMAP_flt_done_minor,
 			   f->major | VM_FAULT_LOCKED);
 }
@@ -481,23 +482,8 @@ static void fmap_count_context(const struct fmap_sb_info *sbi,
 		fmap_count(sbi, FMAP_ctx_uffd);
 }
 
-/**
- * fmap_fault - ->fault of a wrapped mapping
- * @vmf:	the fault; vmf->vma is on our backing file
- *
- * Called by the core (__do_fault()) with the fault lock held: mmap_lock or,
- * since 6.6, the per-VMA lock. Follows filemap_fault() (7.2), unless the
- * engine is native or the lower filesystem's ->fault is something else: then
- * that runs.
- *
- * Return: VM_FAULT_ bits. %VM_FAULT_LOCKED: vmf->page is referenced and locked,
- * the fault lock still held. %VM_FAULT_RETRY: the fault lock is released, but
- * under %FAULT_FLAG_RETRY_NOWAIT it is kept. %VM_FAULT_SIGBUS, %VM_FAULT_OOM:
- * the fault lock is still held; never together with RETRY.
- */
-vm_fault_t fmap_fault(struct vm_fault *vmf)
+static noinline vm_fault_t fmap_fault_long(struct vm_fault *vmf, struct fmap_vm_ops *fvo)
 {
-	struct fmap_vm_ops *fvo = fmap_vm_ops(vmf->vma);
 	struct fmap_sb_info *sbi = fvo->sbi;
 	struct file *file = vmf->vma->vm_file;
 	struct fmap_fault f = {
@@ -523,4 +509,27 @@ vm_fault_t fmap_fault(struct vm_fault *vmf)
 		return fmap_lower_fault(vmf, fvo, FMAP_flt_delegated);
 	}
 	return fmap_fault_run(&f);
+}
+
+/**
+ * fmap_fault - ->fault of a wrapped mapping
+ * @vmf:	the fault; vmf->vma is on our backing file
+ *
+ * Called by the core (__do_fault()) with the fault lock held: mmap_lock or,
+ * since 6.6, the per-VMA lock. Follows filemap_fault() (7.2), unless the
+ * engine is native or the lower filesystem's ->fault is something else: then
+ * that runs.
+ *
+ * Return: VM_FAULT_ bits. %VM_FAULT_LOCKED: vmf->page is referenced and locked,
+ * the fault lock still held. %VM_FAULT_RETRY: the fault lock is released, but
+ * under %FAULT_FLAG_RETRY_NOWAIT it is kept. %VM_FAULT_SIGBUS, %VM_FAULT_OOM:
+ * the fault lock is still held; never together with RETRY.
+ */
+vm_fault_t fmap_fault(struct vm_fault *vmf)
+{
+	struct fmap_vm_ops *fvo = fmap_vm_ops(vmf->vma);
+
+	if (fmap_fault_warm(vmf, fvo))
+		return VM_FAULT_LOCKED;
+	return fmap_fault_long(vmf, fvo);
 }

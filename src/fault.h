@@ -7,6 +7,7 @@
 #define _FMAPFS_FAULT_H
 
 #include "fmapfs.h"
+#include "ptes.h"
 
 struct fmap_fault;
 
@@ -111,6 +112,29 @@ static inline void fmap_count_add(const struct fmap_sb_info *sbi,
 		this_cpu_add(sbi->stats->v[c], n);
 }
 
+/* Count all that a bundle stands for. */
+static inline void fmap_count_bundle(const struct fmap_sb_info *sbi, enum fmap_bundle b)
+{
+	if (FMAP_COUNTS)
+		this_cpu_inc(sbi->stats->bundles[b]);
+}
+
+static inline void fmap_count_bundle_add(const struct fmap_sb_info *sbi,
+					 enum fmap_bundle b, unsigned long n)
+{
+	if (FMAP_COUNTS)
+		this_cpu_add(sbi->stats->bundles[b], n);
+}
+
+/* ->fault has @folio for the core, which may map more of it than the page. */
+static inline void fmap_count_large(const struct fmap_sb_info *sbi, struct folio *folio)
+{
+	if (folio_test_large(folio)) {
+		fmap_count(sbi, FMAP_flt_large_folio);
+		fmap_count_add(sbi, FMAP_flt_large_pages, folio_nr_pages(folio));
+	}
+}
+
 /* Legal as long as @f has the fault lock or its pin: either keeps the mount. */
 static inline void fmap_fault_count(const struct fmap_fault *f, enum fmap_counter c)
 {
@@ -177,6 +201,11 @@ enum {
 
 extern const struct fmap_installer fmap_installers[FMAP_NR_INSTALLERS];
 
+/* warm.c */
+bool fmap_fault_warm(struct vm_fault *vmf, const struct fmap_vm_ops *fvo);
+bool fmap_window_warm(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+		      struct fmap_range win, vm_fault_t *ret);
+
 /* fault.c */
 vm_fault_t fmap_fault(struct vm_fault *vmf);
 void fmap_inval_lock(struct fmap_fault *f);
@@ -203,19 +232,7 @@ vm_fault_t fmap_map_adaptive(struct vm_fault *vmf, const struct fmap_vm_ops *fvo
 			     struct fmap_range asked);
 void fmap_adaptive_mmap(const struct fmap_vm_ops *fvo);
 
-/* A page table below, not a huge page, nothing, or an entry in migration. */
-static inline bool fmap_pmd_is_table(pmd_t pmd)
-{
-	return (pmd_flags(pmd) & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
-}
-
 /* scan.c */
-unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
-			     unsigned int nr);
-unsigned int fmap_read_edges(const struct vm_fault *vmf, struct fmap_range win);
-unsigned int fmap_count_ptes(const struct vm_fault *vmf, pgoff_t first, unsigned int nr,
-			     unsigned int step);
-unsigned long fmap_read_near(const struct vm_fault *vmf);
 struct folio *fmap_look(struct xa_state *xas, enum fmap_counter *why);
 unsigned int fmap_account(const struct vm_fault *vmf,
 			  const struct fmap_sb_info *sbi, pgoff_t first,

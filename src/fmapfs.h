@@ -26,6 +26,8 @@
 
 #include <fmapfs/counters.h>
 
+#include "bundles.h"
+
 #include "policy.h"
 
 #define FMAP_NAME	"fmapfs"
@@ -52,11 +54,23 @@ enum fmap_counter {
 };
 
 /**
+ * enum fmap_bundle - what the most usual ends of a hook count, see bundles.h
+ */
+enum fmap_bundle {
+#define FMAP_BUNDLE(name, ...)	FMAP_B_##name,
+	FMAP_BUNDLES
+#undef FMAP_BUNDLE
+	FMAP_NR_BUNDLES
+};
+
+/**
  * struct fmap_stats - one CPU's share of the counters of a mount
- * @v:	values, indexed by enum fmap_counter
+ * @v:		values, indexed by enum fmap_counter
+ * @bundles:	how often all counters of a bundle went up, beyond that
  */
 struct fmap_stats {
 	u64 v[FMAP_NR_COUNTERS];
+	u64 bundles[FMAP_NR_BUNDLES];
 };
 
 /**

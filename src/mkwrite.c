@@ -128,14 +128,19 @@ vm_fault_t fmap_page_mkwrite(struct vm_fault *vmf)
 	const struct fmap_sb_info *sbi = fvo->sbi;
 	bool own = fvo->mkwrite_is_filemap && !READ_ONCE(sbi->config.engine)->native;
 	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	bool from_wp = vmf->pte;
 	vm_fault_t ret;
 
-	fmap_count(sbi, FMAP_mkw_calls);
-	fmap_count(sbi, vmf->pte ? FMAP_mkw_from_wp : FMAP_mkw_from_fault);
-	fmap_count(sbi, own ? FMAP_mkw_own : FMAP_mkw_lower);
 	fmap_count_waits(sbi, mapping, page_folio(vmf->page));
-
 	ret = fmap_mkwrite(vmf, fvo, own);
+	if (likely(ret == VM_FAULT_LOCKED && !own)) {
+		fmap_count_bundle(sbi, from_wp ? FMAP_B_writable_from_wp :
+						 FMAP_B_writable_from_fault);
+		return ret;
+	}
+	fmap_count(sbi, FMAP_mkw_calls);
+	fmap_count(sbi, from_wp ? FMAP_mkw_from_wp : FMAP_mkw_from_fault);
+	fmap_count(sbi, own ? FMAP_mkw_own : FMAP_mkw_lower);
 	fmap_count(sbi, fmap_mkwrite_outcome(ret));
 	fmap_count_refusal(sbi, mapping, vmf, ret);
 	if (ret & VM_FAULT_ERROR)

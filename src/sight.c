@@ -10,6 +10,12 @@
 /* A window that reaches further than this is cut to what is cached. */
 #define FMAP_FAR	64
 
+/*
+ * A folio with so many pages and more costs less if the core maps it whole than a
+ * window that goes on behind it, although the next folio takes another fault.
+ */
+#define FMAP_FOLIO_PAYS	128
+
 /**
  * struct fmap_view - a fault, as the policy looks at it
  * @sight:	what the policy gets
@@ -28,32 +34,18 @@ static unsigned int fmap_view_count(const struct fmap_sight *sight, unsigned lon
 	return fmap_count_ptes(view->vmf, first, nr, step);
 }
 
-/* fmap_read_near() where an end of the mapping or of the page table is near. */
-static noinline unsigned int fmap_near_edge(const struct vm_fault *vmf,
-					    const struct fmap_place *p)
-{
-	unsigned long off = p->pgoff - p->vma_first;
-	unsigned int near = 0;
-	int i;
-
-	for (i = -FMAP_NEAR; i <= FMAP_NEAR; i++)
-		if (off + i < p->vma_pages)
-			near |= fmap_count_ptes(vmf, p->pgoff + i, 1, 1) << (i + FMAP_NEAR);
-	return near;
-}
-
 /* Is an end of the mapping or of the page table in sight? */
-static bool fmap_near_an_edge(const struct fmap_place *p)
+static bool fmap_near_an_edge(const struct vm_fault *vmf)
 {
-	unsigned long off = p->pgoff - p->vma_first;
+	const unsigned long far = FMAP_NEAR * PAGE_SIZE;
+	unsigned long at = vmf->address & PAGE_MASK;
 
-	return off < FMAP_NEAR || p->vma_pages - 1 - off < FMAP_NEAR ||
-	       p->slot < FMAP_NEAR || p->slots - 1 - p->slot < FMAP_NEAR;
+	return pte_index(at) - FMAP_NEAR >= PTRS_PER_PTE - 2 * FMAP_NEAR ||
+	       at - vmf->vma->vm_start < far || vmf->vma->vm_end - at <= far;
 }
 
-/* The pages of the large folio there, as far as they may be mapped; or the page. */
-static noinline struct fmap_range fmap_folio_range(const struct vm_fault *vmf,
-						   struct fmap_range limit)
+/* The pages of the folio there, or the page alone. */
+static struct fmap_range fmap_folio_range(const struct vm_fault *vmf)
 {
 	struct fmap_range r = { .first = vmf->pgoff, .last = vmf->pgoff };
 	struct folio *folio;
@@ -61,11 +53,17 @@ static noinline struct fmap_range fmap_folio_range(const struct vm_fault *vmf,
 	folio = filemap_get_folio(vmf->vma->vm_file->f_mapping, vmf->pgoff);
 	if (IS_ERR_OR_NULL(folio))
 		return r;
-	if (folio_test_large(folio)) {
-		r.first = max(folio->index, limit.first);
-		r.last = min(folio_next_index(folio) - 1, limit.last);
-	}
+	r.first = folio->index;
+	r.last = folio_next_index(folio) - 1;
 	folio_put(folio);
+	return r;
+}
+
+/* As far as they may be mapped */
+static struct fmap_range fmap_clamp(struct fmap_range r, struct fmap_range limit)
+{
+	r.first = max(r.first, limit.first);
+	r.last = min(r.last, limit.last);
 	return r;
 }
 
@@ -107,54 +105,66 @@ static void fmap_count_reason(const struct fmap_sb_info *sbi, enum fmap_reason w
 	fmap_count(sbi, counters[why]);
 }
 
-static noinline struct fmap_range fmap_adaptive_window(const struct vm_fault *vmf,
-						       const struct fmap_vm_ops *fvo,
-						       const struct fmap_place *place,
-						       struct fmap_range asked,
-						       unsigned int near)
+static noinline struct fmap_choice fmap_choose(const struct vm_fault *vmf,
+					       const struct fmap_vm_ops *fvo,
+					       const struct fmap_place *place,
+					       struct fmap_range asked,
+					       struct fmap_range folio,
+					       unsigned int near)
 {
 	struct fmap_history was = READ_ONCE(*fvo->history), history = was;
 	struct fmap_view view = {
 		.sight = {
 			.near = near & ~BIT(FMAP_NEAR),
 			.fresh = !fmap_pmd_is_table(pmdp_get_lockless(vmf->pmd)),
+			.folio = folio,
 			.count = fmap_view_count,
 		},
 		.vmf = vmf,
 	};
-	struct fmap_choice choice;
+	struct fmap_choice choice = fmap_adapt(place, asked, &view.sight, &history);
 
-	if (mapping_large_folio_support(vmf->vma->vm_file->f_mapping))
-		view.sight.folio = fmap_folio_range(vmf, fmap_window_limit(place));
-	choice = fmap_adapt(place, asked, &view.sight, &history);
 	/* Shared by all who map the file: written only if it says something new. */
 	if (memcmp(&was, &history, sizeof(was)))
 		WRITE_ONCE(*fvo->history, history);
-	fmap_count_reason(fvo->sbi, choice.why);
-	if (choice.win.first != asked.first || choice.win.last != asked.last)
-		fmap_count(fvo->sbi, FMAP_fa_rewindowed);
-	if (choice.win.last - choice.win.first > FMAP_FAR)
-		return fmap_cut_to_cached(vmf, choice.win);
-	return choice.win;
+	return choice;
+}
+
+/* Of the pages that @near is about, those of the folio */
+static unsigned int fmap_near_in(const struct vm_fault *vmf, struct fmap_range folio,
+				 unsigned int near)
+{
+	unsigned int before = min(vmf->pgoff - folio.first, (pgoff_t)FMAP_NEAR);
+	unsigned int after = min(folio.last - vmf->pgoff, (pgoff_t)FMAP_NEAR);
+
+	return near & GENMASK(FMAP_NEAR + after, FMAP_NEAR - before);
 }
 
 /*
- * A page that stays alone. Where there is a page table, it is near no end of it
- * nor of the mapping: no fact about the window is to be counted.
+ * Newer kernels map a large folio whole when ->fault gives them a page of it, if
+ * none of it is mapped and it lies in the file and in @limit: finish_fault()
+ * (7.2). That costs less than a window with as many pages.
  */
-static vm_fault_t fmap_map_alone(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
-				 struct fmap_range asked)
+static bool fmap_core_maps_all(const struct vm_fault *vmf, struct fmap_range folio,
+			       struct fmap_range limit, unsigned int near)
 {
-	struct fmap_range win = { .first = vmf->pgoff, .last = vmf->pgoff };
+	const struct inode *inode = vmf->vma->vm_file->f_mapping->host;
 
-	fmap_count_reason(fvo->sbi, FMAP_ALONE);
-	if (asked.first != asked.last)
-		fmap_count(fvo->sbi, FMAP_fa_rewindowed);
-	if (static_branch_unlikely(&fmap_triggers_armed) ||
-	    READ_ONCE(fvo->sbi->config.installer)->install != fmap_handover ||
-	    unlikely(!fmap_pmd_is_table(pmdp_get_lockless(vmf->pmd))))
-		return fmap_map_window(vmf, fvo, win);
-	return fmap_hand_over_page(vmf, fvo);
+	return FMAP_MAPS_WHOLE_FOLIOS && folio.first != folio.last &&
+	       folio.first >= limit.first && folio.last <= limit.last &&
+	       folio.last < DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE) &&
+	       !fmap_near_in(vmf, folio, near);
+}
+
+static bool fmap_is_within(struct fmap_range r, struct fmap_range other)
+{
+	return r.first >= other.first && r.last <= other.last;
+}
+
+static vm_fault_t fmap_leave(const struct fmap_vm_ops *fvo, enum fmap_bundle why)
+{
+	fmap_count_bundle(fvo->sbi, why);
+	return 0;
 }
 
 /**
@@ -163,20 +173,44 @@ static vm_fault_t fmap_map_alone(struct vm_fault *vmf, const struct fmap_vm_ops 
  * @fvo:	the vm_ops copy of the mapping
  * @asked:	the window that the core asked for
  *
+ * A page to be mapped alone is left to ->fault, which is the quicker way.
+ *
  * Return: as ->map_pages.
  */
 vm_fault_t fmap_map_adaptive(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 			     struct fmap_range asked)
 {
-	struct fmap_place place = fmap_place(vmf);
-	bool edge = fmap_near_an_edge(&place);
-	unsigned int near = edge ? fmap_near_edge(vmf, &place) : fmap_read_near(vmf);
+	bool large = mapping_large_folio_support(vmf->vma->vm_file->f_mapping);
+	bool edge = fmap_near_an_edge(vmf), whole = false;
+	unsigned int near = edge ? fmap_read_near_edge(vmf) : fmap_read_near(vmf);
+	struct fmap_range limit, folio;
+	struct fmap_choice choice;
+	struct fmap_place place;
 
-	if (!edge && !mapping_large_folio_support(vmf->vma->vm_file->f_mapping) &&
+	if (!edge && !large &&
 	    fmap_stays_alone(READ_ONCE(*fvo->history), vmf->pgoff, near))
-		return fmap_map_alone(vmf, fvo, asked);
-	return fmap_map_window(vmf, fvo,
-			       fmap_adaptive_window(vmf, fvo, &place, asked, near));
+		return fmap_leave(fvo, FMAP_B_left_alone);
+	place = fmap_place(vmf);
+	folio = fmap_range_around(&place, 0, 0);
+	if (large) {
+		limit = fmap_window_limit(&place);
+		folio = fmap_folio_range(vmf);
+		whole = fmap_core_maps_all(vmf, folio, limit, near);
+		folio = fmap_clamp(folio, limit);
+	}
+	if (whole && folio.last - folio.first >= FMAP_FOLIO_PAYS)
+		return fmap_leave(fvo, FMAP_B_left_folio);
+	choice = fmap_choose(vmf, fvo, &place, asked, folio, near);
+	if (whole && fmap_is_within(choice.win, folio))
+		return fmap_leave(fvo, FMAP_B_left_folio);
+	if (choice.why == FMAP_ALONE)
+		return fmap_leave(fvo, FMAP_B_left_alone);
+	fmap_count_reason(fvo->sbi, choice.why);
+	if (choice.win.first != asked.first || choice.win.last != asked.last)
+		fmap_count(fvo->sbi, FMAP_fa_rewindowed);
+	if (choice.win.last - choice.win.first > FMAP_FAR)
+		choice.win = fmap_cut_to_cached(vmf, choice.win);
+	return fmap_map_window(vmf, fvo, choice.win);
 }
 
 /**
@@ -187,6 +221,9 @@ void fmap_adaptive_mmap(const struct fmap_vm_ops *fvo)
 {
 	struct fmap_history history = READ_ONCE(*fvo->history);
 
+	/* Another policy's mapping tells nothing. */
+	if (READ_ONCE(fvo->inode->around).kind != FMAP_ADAPTIVE)
+		return;
 	fmap_history_judge(&history);
 	WRITE_ONCE(*fvo->history, history);
 }

@@ -8,6 +8,14 @@
 
 #include "fmapfs.h"
 
+#define FMAP_IN_BUNDLE_MAX	16
+
+static const enum fmap_counter fmap_bundles[FMAP_NR_BUNDLES][FMAP_IN_BUNDLE_MAX] = {
+#define FMAP_BUNDLE(name, ...)	[FMAP_B_##name] = { __VA_ARGS__, FMAP_NR_COUNTERS },
+	FMAP_BUNDLES
+#undef FMAP_BUNDLE
+};
+
 static DEFINE_MUTEX(fmap_live_lock);	/* the two below */
 static LIST_HEAD(fmap_live);
 /* Of mounts that are gone, and what was counted before a reset. */
@@ -54,6 +62,26 @@ void fmap_stats_exit(struct fmap_sb_info *sbi)
 	sbi->stats = NULL;
 }
 
+static bool fmap_in_bundle(enum fmap_counter c, enum fmap_bundle b)
+{
+	const enum fmap_counter *in = fmap_bundles[b];
+
+	while (*in != FMAP_NR_COUNTERS && *in != c)
+		in++;
+	return *in == c;
+}
+
+static u64 fmap_stats_here(const struct fmap_stats *stats, enum fmap_counter c)
+{
+	u64 sum = READ_ONCE(stats->v[c]);
+	enum fmap_bundle b;
+
+	for (b = 0; b < FMAP_NR_BUNDLES; b++)
+		if (fmap_in_bundle(c, b))
+			sum += READ_ONCE(stats->bundles[b]);
+	return sum;
+}
+
 /**
  * fmap_stats_sum - read one counter
  * @sbi:	the mount
@@ -68,7 +96,7 @@ u64 fmap_stats_sum(const struct fmap_sb_info *sbi, enum fmap_counter c)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(sbi->stats, cpu)->v[c]);
+		sum += fmap_stats_here(per_cpu_ptr(sbi->stats, cpu), c);
 	return sum;
 }
 

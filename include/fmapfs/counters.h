@@ -79,6 +79,10 @@ FMAP_COUNTER(flt_done_after_retry, fault, none, \
 	"of flt_done_*: those of a second pass, the I/O or wait happened in the first") \
 FMAP_COUNTER(flt_done_hwpoison, fault, none, \
 	"of flt_done_*: hardware-poisoned pages, for which the core raises SIGBUS") \
+FMAP_COUNTER(flt_large_folio, fault, none, \
+	"of flt_done_*: the page is part of a large folio") \
+FMAP_COUNTER(flt_large_pages, fault, none, \
+	"pages of those folios, in all; 7.1 and later map each whole where it fits") \
 FMAP_COUNTER(dlg_lower_fault, delegated, flt_delegated, \
 	"the lower's ->fault is not filemap_fault() (tmpfs, DAX, ...)") \
 FMAP_COUNTER(dlg_hugepage, delegated, flt_delegated, \
@@ -262,6 +266,8 @@ FMAP_COUNTER(fa_nothing_new, around, fa_calls, \
 	"nothing was mapped, other pages of the window are already: ->fault follows") \
 FMAP_COUNTER(fa_empty, around, fa_calls, \
 	"nothing was mapped, and nothing is: ->fault follows") \
+FMAP_COUNTER(fa_left, around, fa_calls, \
+	"around=adaptive: left to ->fault, which maps the page alone or its folio whole") \
 FMAP_COUNTER(fa_native, around, fa_calls, \
 	"engine=native: the lower's own ->map_pages ran, pages not looked at") \
 FMAP_COUNTER(fa_native_hit, around_more, none, \
@@ -280,6 +286,8 @@ FMAP_COUNTER(fa_adapt_dense, adapt, fa_adapt, \
 	"so much is mapped around that the rest will be wanted, too") \
 FMAP_COUNTER(fa_adapt_folio, adapt, fa_adapt, \
 	"the rest of a large folio") \
+FMAP_COUNTER(fa_adapt_whole, adapt, fa_adapt, \
+	"left to ->fault, after which the core maps a large folio whole") \
 FMAP_COUNTER(fa_win_at_vma_start, window, none, \
 	"windows that start at the first page of the mapping") \
 FMAP_COUNTER(fa_win_at_vma_end, window, none, \

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What nearly all calls of our hooks are, the quick way. All that is to be counted
+ * is then known in advance: it is a bundle.
+ *
+ * ->fault: a first pass from user mode whose page is cached, uptodate and not
+ * locked, and about which readahead has nothing to do. It takes the same steps as
+ * the long way in fault.c, and as soon as one of them does not come out like that
+ * nothing has happened, and the long way begins.
+ *
+ * ->map_pages: a window inside its page table and mapping, empty before, all of
+ * which gets mapped.
+ */
+#include <linux/pagemap.h>
+#include <linux/userfaultfd_k.h>
+
+#include "trigger.h"
+
+/* From user mode, may drop the fault lock, has not done so yet. */
+#define FMAP_USUAL_FLAGS	(FAULT_FLAG_USER | FAULT_FLAG_ALLOW_RETRY)
+#define FMAP_UNUSUAL_FLAGS	(FAULT_FLAG_TRIED | FAULT_FLAG_RETRY_NOWAIT | \
+				 FAULT_FLAG_REMOTE | FAULT_FLAG_INSTRUCTION)
+
+/* What is counted, or read ahead, in a way of its own */
+#define FMAP_UNUSUAL_VM_FLAGS	(VM_RAND_READ | VM_SEQ_READ | VM_EXEC)
+
+static bool fmap_is_usual(const struct vm_fault *vmf, const struct fmap_vm_ops *fvo)
+{
+	const struct file_ra_state *ra = &vmf->vma->vm_file->f_ra;
+
+	return !static_branch_unlikely(&fmap_triggers_armed) &&
+	       (vmf->flags & (FMAP_USUAL_FLAGS | FMAP_UNUSUAL_FLAGS)) == FMAP_USUAL_FLAGS &&
+	       !(vmf->vma->vm_flags & FMAP_UNUSUAL_VM_FLAGS) &&
+	       !uffd_disable_fault_around(vmf->vma) &&
+	       fvo->fault_is_filemap &&
+	       !READ_ONCE(fvo->sbi->config.engine)->native &&
+	       READ_ONCE(fvo->inode->readahead).kind != FMAP_OFF &&
+	       ra->ra_pages && !READ_ONCE(ra->mmap_miss);
+}
+
+static enum fmap_bundle fmap_warm_bundle(const struct vm_fault *vmf)
+{
+	bool vma_lock = fmap_holds_vma_lock(vmf);
+
+	if (!(vmf->flags & FAULT_FLAG_WRITE))
+		return FMAP_B_read_mmap_lock + vma_lock;
+	if (!(vmf->vma->vm_flags & VM_SHARED))
+		return FMAP_B_cow_mmap_lock + vma_lock;
+	return FMAP_B_store_mmap_lock + vma_lock;
+}
+
+/*
+ * Under its lock, is it what the fault wants? fmap_check_folio() says how it may
+ * not be.
+ */
+static bool fmap_is_right(const struct vm_fault *vmf, struct folio *folio,
+			  const struct address_space *mapping)
+{
+	return folio->mapping == mapping && folio_test_uptodate(folio) &&
+	       vmf->pgoff < DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE) &&
+	       !PageHWPoison(folio_file_page(folio, vmf->pgoff));
+}
+
+/**
+ * fmap_fault_warm - ->fault, if nothing about it is unusual
+ * @vmf:	the fault; fault lock held, and kept
+ * @fvo:	the vm_ops copy of the mapping
+ *
+ * Return: true if the fault is over and %VM_FAULT_LOCKED to be returned: vmf->page
+ * is referenced and locked, and all is counted. False: nothing has happened.
+ */
+bool fmap_fault_warm(struct vm_fault *vmf, const struct fmap_vm_ops *fvo)
+{
+	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	struct folio *folio;
+
+	if (!fmap_is_usual(vmf, fvo))
+		return false;
+	folio = filemap_get_folio(mapping, vmf->pgoff);
+	if (IS_ERR_OR_NULL(folio))
+		return false;
+	if (folio_test_uptodate(folio) && !folio_test_readahead(folio) &&
+	    folio_trylock(folio)) {
+		if (likely(fmap_is_right(vmf, folio, mapping))) {
+			vmf->page = folio_file_page(folio, vmf->pgoff);
+			fmap_count_bundle(fvo->sbi, fmap_warm_bundle(vmf));
+			fmap_count_large(fvo->sbi, folio);
+			return true;
+		}
+		folio_unlock(folio);
+	}
+	folio_put(folio);
+	return false;
+}
+
+static const pte_t *fmap_first_pte(const struct vm_fault *vmf, pmd_t pmd, pgoff_t first)
+{
+	return fmap_table(pmd) + pte_index(vmf->address) + first - vmf->pgoff;
+}
+
+/* Does all that is to be said about the window fit into a bundle, so far? */
+static bool fmap_window_is_usual(const struct vm_fault *vmf,
+				 const struct fmap_sb_info *sbi, struct fmap_range win)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned int slot = pte_index(vmf->address) + win.first - vmf->pgoff;
+	unsigned int nr = win.last - win.first + 1;
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+
+	return FMAP_COUNTS && !static_branch_unlikely(&fmap_triggers_armed) &&
+	       win.last - win.first < BITS_PER_LONG &&
+	       fmap_pmd_is_table(pmd) && slot + nr != PTRS_PER_PTE &&
+	       win.first != vma->vm_pgoff &&
+	       win.last - vma->vm_pgoff != vma_pages(vma) - 1 &&
+	       READ_ONCE(sbi->config.installer)->install == fmap_handover &&
+	       !READ_ONCE(vma->vm_file->f_ra.mmap_miss) &&
+	       !(FMAP_MAPS_WHOLE_FOLIOS &&
+		 mapping_large_folio_support(vma->vm_file->f_mapping)) &&
+	       fmap_all_empty(fmap_table(pmd) + slot, nr);
+}
+
+/**
+ * fmap_window_warm - have the lower's ->map_pages map a window, if it is a usual one
+ * @vmf:	the fault; fault lock held, on newer kernels under RCU
+ * @fvo:	the vm_ops copy of the mapping
+ * @win:	the window
+ * @ret:	gets what ->map_pages is to return
+ *
+ * Return: true if it is done and counted. False: nothing has happened.
+ */
+bool fmap_window_warm(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+		      struct fmap_range win, vm_fault_t *ret)
+{
+	unsigned int nr = win.last - win.first + 1;
+	const struct fmap_sb_info *sbi = fvo->sbi;
+	struct fmap_mapped sum = { };
+	pmd_t pmd;
+
+	if (!fmap_window_is_usual(vmf, sbi, win))
+		return false;
+	*ret = fvo->lower->map_pages(vmf, win.first, win.last);
+	pmd = pmdp_get_lockless(vmf->pmd);
+	if (likely(*ret == VM_FAULT_NOPAGE && fmap_pmd_is_table(pmd) &&
+		   fmap_all_present(fmap_first_pte(vmf, pmd, win.first), nr))) {
+		fmap_count_bundle(sbi, FMAP_B_window);
+		fmap_count_bundle_add(sbi, FMAP_B_window_pages, nr);
+		return true;
+	}
+	fmap_count(sbi, FMAP_fa_calls);
+	sum.pages = fmap_account(vmf, sbi, win.first, nr, 0);
+	fmap_count_around(sbi, *ret, &sum);
+	return true;
+}
