@@ -29,7 +29,7 @@ FIXTURE(branches) {
 
 FIXTURE_SETUP(branches)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	probe_init();
 	self->page = fmap_page();
 	self->len = FILE_PAGES * self->page;
@@ -51,7 +51,7 @@ FIXTURE_TEARDOWN(branches)
 	munmap(self->map, self->len);
 	close(self->fd);
 	unlink(self->lower.s);
-	fmap_remount_defaults();
+	fmap_remount_plain();
 }
 
 #define COUNT()	fmap_counters_since(&self->before, &self->d)

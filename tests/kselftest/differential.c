@@ -395,7 +395,7 @@ VARIANTS(sequential, MADV_SEQUENTIAL);
 FIXTURE_SETUP(differential)
 {
 	probe_init();
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	self->place.mnt = fmap_at(fmap_mnt(), "%s", name);
 	self->place.lower = fmap_at(fmap_lower(), "%s", name);
 	unlink(self->place.lower.s);
@@ -405,7 +405,7 @@ FIXTURE_SETUP(differential)
 
 FIXTURE_TEARDOWN(differential)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	unlink(self->place.lower.s);
 }
 

@@ -44,7 +44,7 @@ FIXTURE_SETUP(engines)
 		.shared = variant->shared,
 	};
 
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	self->mnt = fmap_at(fmap_mnt(), "%s", name);
 	self->lower = fmap_at(fmap_lower(), "%s", name);
 	fmap_trace_init(&self->t, &map, variant->pattern, variant->store, false);
@@ -52,7 +52,7 @@ FIXTURE_SETUP(engines)
 
 FIXTURE_TEARDOWN(engines)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 }
 
 /* Words of the file, read through the mount, that are not what was written. */

@@ -35,7 +35,7 @@ static struct place make_file_of(size_t pages)
 {
 	struct place p = place_of("exact_counts.own");
 
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	fmap_make_file(p.lower.s, pages * fmap_page() - 100);
 	return p;
 }
@@ -43,7 +43,7 @@ static struct place make_file_of(size_t pages)
 /* The one that all tests share. */
 static struct place kept_file(void)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	return place_of(kept);
 }
 
@@ -108,7 +108,7 @@ FIXTURE_SETUP(trace)
 
 FIXTURE_TEARDOWN(trace)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 }
 
 TEST_F(trace, warm)
@@ -381,7 +381,7 @@ FIXTURE_SETUP(formula)
 
 FIXTURE_TEARDOWN(formula)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 }
 
 static void run_formula(FIXTURE_DATA(formula) *self, enum fmap_pattern pattern,

@@ -110,7 +110,7 @@ static inline void undo_remounts(const struct op *ops, size_t n)
 
 	for (i = 0; i < n; i++) {
 		if (kinds[ops[i].kind].shape & CHANGING) {
-			fmap_remount_defaults();
+			fmap_remount_plain();
 			return;
 		}
 	}

@@ -160,8 +160,8 @@ static inline void fmap_remount(const char *options)
 		fmap_die("remount with %s", options);
 }
 
-/* Tests that count exactly need these, whatever ran before them. */
-static inline void fmap_remount_defaults(void)
+/* As the kernel does it: tests that count exactly need these, whatever ran before. */
+static inline void fmap_remount_plain(void)
 {
 	fmap_remount("engine=pin,install=handover,around=kernel,readahead=kernel");
 }

@@ -76,7 +76,7 @@ static void set_trace(FIXTURE_DATA(installers) *self, const FIXTURE_VARIANT_DATA
 
 FIXTURE_SETUP(installers)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	fmap_remount(variant->around);
 	self->mnt = fmap_at(fmap_mnt(), "%s", name);
 	self->lower = fmap_at(fmap_lower(), "%s", name);
@@ -85,7 +85,7 @@ FIXTURE_SETUP(installers)
 
 FIXTURE_TEARDOWN(installers)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 }
 
 /* By page: bit 2 mapped, bit 0 a page of the file and not a copy. */

@@ -23,7 +23,7 @@ FIXTURE_SETUP(marker)
 {
 	const struct fmap_mapping map = { .file_pages = FILE_PAGES, .pages = FILE_PAGES };
 
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	self->mnt = fmap_at(fmap_mnt(), "%s", name);
 	self->lower = fmap_at(fmap_lower(), "%s", name);
 	fmap_make_file(self->lower.s, FILE_PAGES * fmap_page());
@@ -32,7 +32,7 @@ FIXTURE_SETUP(marker)
 
 FIXTURE_TEARDOWN(marker)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	unlink(self->lower.s);
 }
 

@@ -78,7 +78,7 @@ static long long window_in(const FIXTURE_DATA(rules) *self, const char *name)
 
 FIXTURE_SETUP(rules)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	self->page = fmap_page();
 	self->len = FILE_PAGES * self->page;
 	ASSERT_EQ(0, add("clear"));
@@ -91,7 +91,7 @@ FIXTURE_SETUP(rules)
 FIXTURE_TEARDOWN(rules)
 {
 	EXPECT_EQ(0, add("clear"));
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	unlink(path_in(fmap_lower(), "a.sst"));
 	unlink(path_in(fmap_lower(), "a.dat"));
 	unlink(path_in(fmap_lower(), "rules.d/b.sst"));

@@ -81,7 +81,7 @@ FIXTURE_SETUP(storm)
 
 FIXTURE_TEARDOWN(storm)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 }
 
 /* --- what a round is made of -------------------------------------------------- */

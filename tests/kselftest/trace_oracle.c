@@ -91,7 +91,7 @@ VARIANTS(random, FMAP_RANDOM);
 
 FIXTURE_SETUP(oracle)
 {
-	fmap_remount_defaults();
+	fmap_remount_plain();
 	self->mnt = fmap_at(fmap_mnt(), "%s", name);
 	self->lower = fmap_at(fmap_lower(), "%s", name);
 	trace_file(&self->fault, "filemap/mm_filemap_fault", self->lower.s);
