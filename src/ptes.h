@@ -35,7 +35,7 @@ static __always_inline pteval_t fmap_any_pte(const pte_t *pte, unsigned int nr)
 
 #pragma GCC unroll 16
 	for (; nr; nr--, pte++)
-		any |= data_race(pte->pte);
+		any |= data_race(pte->pte); /* plain, see above */
 	return any;
 }
 
@@ -45,7 +45,7 @@ static __always_inline pteval_t fmap_all_ptes(const pte_t *pte, unsigned int nr)
 
 #pragma GCC unroll 16
 	for (; nr; nr--, pte++)
-		all &= data_race(pte->pte);
+		all &= data_race(pte->pte); /* plain, see above */
 	return all;
 }
 

@@ -11,7 +11,7 @@
 #define FMAP_IN_BUNDLE_MAX	16
 
 static const enum fmap_counter fmap_bundles[FMAP_NR_BUNDLES][FMAP_IN_BUNDLE_MAX] = {
-#define FMAP_BUNDLE(name, ...)	[FMAP_B_##name] = { __VA_ARGS__, FMAP_NR_COUNTERS },
+#define FMAP_BUNDLE(name, ...)	{ __VA_ARGS__, FMAP_NR_COUNTERS },
 	FMAP_BUNDLES
 #undef FMAP_BUNDLE
 };
