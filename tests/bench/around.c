@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fault-around policies compared: each pattern on the plain lower filesystem,
- * with the kernel's default window, without fault-around, and with a page
- * table's; and on the mount, with each of its policies. One table of ratios to
- * the first.
+ * What a touched page costs: each pattern on the plain lower filesystem, with the
+ * kernel's default window, without fault-around, and with a page table's; on mounts
+ * of ours; and on other systems over the same files. One table of ratios to the
+ * first.
  */
 #include <getopt.h>
 #include <math.h>
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 
 #include "measure.h"
 
@@ -28,10 +27,10 @@ static int rounds = 5;
 /* What the rows of one configuration come to. */
 static struct sum {
 	double logs;
+	int n;
 	double worst;
 	char row[32];
 } sums[CONFIGS_MAX];
-static int nr_usual;
 static FILE *json;
 
 static void usage(FILE *to)
@@ -41,12 +40,17 @@ static void usage(FILE *to)
 		"\n"
 		"  -s, --size MIB       size of the file (64)\n"
 		"  -n, --rounds N       rounds that count (5)\n"
-		"  -o, --options LIST   a policy to measure (repeatable; around=adaptive)\n"
+		"  -o, --options [NAME:]LIST\n"
+		"                       mount options to measure (repeatable; the default)\n"
+		"  -S, --system NAME=DIR\n"
+		"                       another system, mounted there over the lower directory:\n"
+		"                       for the usual patterns (repeatable)\n"
 		"  -e, --exec PROGRAM   also run this one, which is in the directory exec\n"
 		"                       with its libraries and its interpreter ld.so\n"
-		"  -j, --json FILE      the same, for programs\n"
+		"  -j, --json FILE      for programs: an object a line, of one pattern on one\n"
+		"                       system; times and faults are of the whole mapping\n"
 		"\n"
-		"FMAP_LOWER and FMAP_MNT name the lower directory and the mount over it.\n"
+		"FMAP_LOWER names the lower directory.\n"
 		"Patterns, all of them if none is named; and store, store-random:\n");
 	pattern_list(to);
 }
@@ -57,52 +61,76 @@ static void print_head(void)
 
 	printf("%-14s %8s %9s", "pattern", "touches", "lower");
 	for (i = 1; i < nr_configs; i++)
-		printf(" %15s", configs[i].name);
+		printf(" %9.20s", configs[i].name);
 	printf(" %7s\n", "spread");
 }
 
 static void add_up(int i, const char *row, double ratio, bool extra)
 {
-	if (!extra)
+	if (!extra) {
 		sums[i].logs += log(ratio);
+		sums[i].n++;
+	}
 	if (ratio > sums[i].worst) {
 		sums[i].worst = ratio;
 		snprintf(sums[i].row, sizeof(sums[i].row), "%s", row);
 	}
 }
 
-static void print_json(const char *row, const struct work *w)
+static const char *system_kind(const struct config *c)
 {
+	if (c->options)
+		return "fmapfs";
+	return c->usual ? "other" : "lower";
+}
+
+static void print_json(const char *row, const struct work *w, const struct config *c)
+{
+	static const char * const names[NR_FIGURES] = {
+		[MAP] = "map", [TOUCH] = "touch", [UNMAP] = "munmap", [SUM] = "total",
+		[MINOR] = "minor", [MAJOR] = "major", [PTES] = "ptes", [RSS] = "rss_kib",
+		[READS] = "reads", [BYTES] = "bytes",
+	};
 	int i;
 
-	if (!json)
-		return;
-	fprintf(json, "{\"pattern\": \"%s\", \"touches\": %zu", row, w->n);
-	for (i = 0; i < nr_configs; i++)
-		fprintf(json, ", \"%s\": %.1f", configs[i].name,
-			(double)median(configs[i].cost.sum, rounds) / w->n);
+	fprintf(json, "{\"pattern\": \"%s\", \"extra\": %s, \"system\": \"%s\", "
+		"\"kind\": \"%s\", \"touches\": %zu, \"pages\": %zu, \"spread\": %.5f, "
+		"\"first\": %llu", row, w->extra ? "true" : "false", c->name,
+		system_kind(c), w->n, w->pages, spread(c->cost[SUM], rounds),
+		(unsigned long long)c->first);
+	for (i = 0; i < NR_FIGURES; i++)
+		fprintf(json, ", \"%s\": %llu", names[i],
+			(unsigned long long)config_median(c, i, rounds));
 	fprintf(json, "}\n");
 }
 
-static void run_row(const char *row, const struct work *w, bool extra)
+static void run_row(const char *row, const struct work *w)
 {
 	double lower, ratio, worst = 0;
+	const struct config *c;
 	int i;
 
 	measure_rounds(configs, nr_configs, w, rounds);
-	lower = median(configs[0].cost.sum, rounds);
+	lower = config_median(&configs[0], SUM, rounds);
 	printf("%-14s %8zu %9.1f", row, w->n, lower / w->n);
 	for (i = 0; i < nr_configs; i++) {
-		ratio = median(configs[i].cost.sum, rounds) / lower;
-		worst = fmax(worst, spread(configs[i].cost.sum, rounds));
+		c = &configs[i];
+		if (c->absent) {
+			printf(" %9s", "-");
+			continue;
+		}
+		ratio = config_median(c, SUM, rounds) / lower;
+		worst = fmax(worst, spread(c->cost[SUM], rounds));
 		if (i)
-			printf(" %15.3f", ratio);
-		add_up(i, row, ratio, extra);
+			printf(" %9.3f", ratio);
+		add_up(i, row, ratio, w->extra);
+		if (json)
+			print_json(row, w, c);
 	}
 	printf(" %6.2f%%\n", 100 * worst);
 	fflush(stdout);
-	print_json(row, w);
-	nr_usual += !extra;
+	if (json)
+		fflush(json);
 }
 
 static void print_sums(void)
@@ -111,13 +139,13 @@ static void print_sums(void)
 
 	printf("\n%-33s", "geometric mean of the usual ones");
 	for (i = 1; i < nr_configs; i++)
-		printf(" %15.3f", exp(sums[i].logs / nr_usual));
+		printf(" %9.3f", exp(sums[i].logs / sums[i].n));
 	printf("\n%-33s", "worst of all");
 	for (i = 1; i < nr_configs; i++)
-		printf(" %15.3f", sums[i].worst);
+		printf(" %9.3f", sums[i].worst);
 	printf("\n%-33s", "");
 	for (i = 1; i < nr_configs; i++)
-		printf(" %15s", sums[i].row);
+		printf(" %9.9s", sums[i].row);
 	printf("\n");
 }
 
@@ -134,10 +162,8 @@ static bool wanted(char **names, const char *name)
 
 static void run_pattern(struct work *w, const char *row, const char *pattern)
 {
-	const struct pattern *p = pattern_find(pattern);
-
-	work_pattern(w, p);
-	run_row(row, w, p->extra);
+	work_pattern(w, pattern_find(pattern));
+	run_row(row, w);
 }
 
 static void run_all(struct work *w, char **names, const char *program)
@@ -162,8 +188,9 @@ static void run_all(struct work *w, char **names, const char *program)
 		w->flags = MAP_PRIVATE;
 		if (program) {
 			w->n = 1;
+			w->pages = 1;
 			w->program = program;
-			run_row("exec", w, false);
+			run_row("exec", w);
 			w->program = NULL;
 		}
 	}
@@ -185,6 +212,7 @@ int main(int argc, char **argv)
 		{ "size", required_argument, NULL, 's' },
 		{ "rounds", required_argument, NULL, 'n' },
 		{ "options", required_argument, NULL, 'o' },
+		{ "system", required_argument, NULL, 'S' },
 		{ "exec", required_argument, NULL, 'e' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -194,7 +222,7 @@ int main(int argc, char **argv)
 	const char *program = NULL;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "s:n:o:e:j:h", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "s:n:o:S:e:j:h", longs, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			w.size = strtoull(optarg, NULL, 0) << 20;
@@ -204,6 +232,9 @@ int main(int argc, char **argv)
 			break;
 		case 'o':
 			nr_configs = config_add(configs, nr_configs, optarg);
+			break;
+		case 'S':
+			nr_configs = config_add_dir(configs, nr_configs, optarg);
 			break;
 		case 'e':
 			program = optarg;
@@ -226,14 +257,12 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (nr_configs == NR_LOWER)
-		nr_configs = config_add(configs, nr_configs, "around=adaptive");
+		nr_configs = config_add(configs, nr_configs, "default:");
 	check_names(argv + optind);
 
-	measure_init();
-	measure_file(w.size);
+	measure_init(configs, nr_configs);
 	print_head();
 	run_all(&w, argv + optind, program);
-	mount("none", mnt_dir, NULL, MS_REMOUNT, PLAIN_OPTIONS);
 	print_sums();
 	free(w.order);
 	if (json)

@@ -21,9 +21,14 @@
 
 #define KNOB		"/sys/kernel/debug/fault_around_bytes"
 #define THREADS_MAX	8
+#define PRESENT		(1ULL << 63)
 
 size_t page_size;
-const char *lower_dir, *mnt_dir;
+const char *lower_dir;
+
+/* Mounts of ours, which go with us. */
+static char *mounts[CONFIGS_MAX];
+static int nr_mounts;
 
 void die(const char *what)
 {
@@ -31,37 +36,96 @@ void die(const char *what)
 	exit(2);
 }
 
-static const char *need_env(const char *name)
+static char *join(const char *dir, const char *file)
 {
-	const char *value = getenv(name);
+	char *name;
 
-	if (value && *value)
-		return value;
-	fprintf(stderr, "bench: %s is not set\n", name);
+	if (asprintf(&name, "%s/%s", dir, file) < 0)
+		die("memory");
+	return name;
+}
+
+static struct config *next_config(struct config *configs, int n)
+{
+	if (n < CONFIGS_MAX)
+		return &configs[n];
+	fprintf(stderr, "bench: too many configurations\n");
 	exit(2);
 }
 
-/* Another policy to measure, at configs[@n]. Return: how many there are then. */
-int config_add(struct config *configs, int n, const char *options)
+static const char *copy(const char *s, size_t n)
 {
-	char *full;
-
-	if (n == CONFIGS_MAX) {
-		fprintf(stderr, "bench: too many configurations\n");
-		exit(2);
-	}
-	if (asprintf(&full, PLAIN_OPTIONS ",%s", options) < 0)
+	s = strndup(s, n);
+	if (!s)
 		die("memory");
-	configs[n].name = options;
-	configs[n].options = full;
+	return s;
+}
+
+/*
+ * Another mount of ours to measure: @option is NAME:OPTIONS, or the options alone.
+ * Return: how many there are then.
+ */
+int config_add(struct config *configs, int n, const char *option)
+{
+	struct config *c = next_config(configs, n);
+	size_t name = strcspn(option, ":=");
+
+	c->name = option;
+	c->options = option;
+	if (option[name] == ':') {
+		c->name = copy(option, name);
+		c->options = option + name + 1;
+	}
 	return n + 1;
 }
 
-void measure_init(void)
+/* What another system shows of the lower directory: NAME=DIRECTORY */
+int config_add_dir(struct config *configs, int n, const char *option)
 {
+	struct config *c = next_config(configs, n);
+	size_t name = strcspn(option, "=");
+
+	c->name = copy(option, name);
+	c->dir = option + name + (option[name] == '=');
+	c->usual = true;
+	return n + 1;
+}
+
+static void unmount_all(void)
+{
+	while (nr_mounts--) {
+		if (umount(mounts[nr_mounts]))
+			perror(mounts[nr_mounts]);
+		rmdir(mounts[nr_mounts]);
+	}
+}
+
+static const char *mount_ours(const char *options)
+{
+	char *dir = strdup("/tmp/fmapfs-bench.XXXXXX");
+
+	if (!dir || !mkdtemp(dir))
+		die("mkdtemp");
+	if (mount(lower_dir, dir, "fmapfs", 0, options))
+		die(options);
+	mounts[nr_mounts++] = dir;
+	return dir;
+}
+
+void measure_init(struct config *configs, int n)
+{
+	struct config *c;
+
 	page_size = sysconf(_SC_PAGESIZE);
-	lower_dir = need_env("FMAP_LOWER");
-	mnt_dir = need_env("FMAP_MNT");
+	lower_dir = getenv("FMAP_LOWER");
+	if (!lower_dir || !*lower_dir) {
+		fprintf(stderr, "bench: FMAP_LOWER is not set\n");
+		exit(2);
+	}
+	atexit(unmount_all);
+	for (c = configs; c < configs + n; c++)
+		if (!c->dir)
+			c->dir = c->options ? mount_ours(c->options) : lower_dir;
 }
 
 static uint64_t now(void)
@@ -72,20 +136,11 @@ static uint64_t now(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-char *bench_name(const char *dir, const char *file)
-{
-	char *name;
-
-	if (asprintf(&name, "%s/%s", dir, file) < 0)
-		die("memory");
-	return name;
-}
-
 /* Written and read below, so that it is in the page cache, clean. */
-void measure_file(size_t size)
+static void make_file(const char *file, size_t size)
 {
-	char *name = bench_name(lower_dir, "touch.data"), *buf = malloc(1 << 20);
-	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	char *name = join(lower_dir, file), *buf = malloc(1 << 20);
+	int fd = open(name, O_RDWR | O_CREAT | O_EXCL, 0644);
 	size_t at;
 
 	if (fd < 0 || !buf)
@@ -104,6 +159,21 @@ void measure_file(size_t size)
 	free(name);
 }
 
+static size_t count_pages(const struct work *w)
+{
+	char *seen = calloc(1, w->size / page_size);
+	size_t i, n = 0;
+
+	if (!seen)
+		die("memory");
+	for (i = 0; i < w->n; i++) {
+		n += !seen[w->order[i]];
+		seen[w->order[i]] = 1;
+	}
+	free(seen);
+	return n;
+}
+
 void work_pattern(struct work *w, const struct pattern *p)
 {
 	size_t pages = w->size / page_size;
@@ -113,7 +183,9 @@ void work_pattern(struct work *w, const struct pattern *p)
 	if (!w->order)
 		die("memory");
 	w->n = pattern_make(p, pages, w->order);
+	w->pages = count_pages(w);
 	w->threads = p->threads;
+	w->extra = p->extra;
 }
 
 static unsigned int get_window(void)
@@ -133,6 +205,65 @@ static void set_window(unsigned int value)
 
 	if (!f || fprintf(f, "%u\n", value) < 0 || fclose(f))
 		die(KNOB);
+}
+
+/* Of the whole process, KiB */
+static uint64_t resident(void)
+{
+	FILE *f = fopen("/proc/self/smaps_rollup", "r");
+	unsigned long long kib = 0;
+	char line[128];
+
+	if (!f)
+		die("smaps_rollup");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Rss: %llu", &kib) == 1)
+			break;
+	fclose(f);
+	return kib;
+}
+
+/* Pages that are mapped there */
+static uint64_t count_ptes(const char *base, size_t size)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	uint64_t entries[512], count = 0;
+	size_t pages = size / page_size, at, n, i;
+
+	if (fd < 0)
+		die("pagemap");
+	for (at = 0; at < pages; at += n) {
+		n = pages - at < 512 ? pages - at : 512;
+		if (pread(fd, entries, n * 8, ((uintptr_t)base / page_size + at) * 8) !=
+		    (ssize_t)n * 8)
+			die("pagemap");
+		for (i = 0; i < n; i++)
+			count += !!(entries[i] & PRESENT);
+	}
+	close(fd);
+	return count;
+}
+
+/* Reads of the lower's device, and their bytes; none, if it has no device. */
+static void device_reads(uint64_t *reads, uint64_t *bytes)
+{
+	const char *dev = getenv("FMAP_LOWERDEV");
+	unsigned long long n = 0, sectors = 0;
+	char *name;
+	FILE *f;
+
+	if (dev && *dev) {
+		name = join("/sys/class/block", strrchr(dev, '/') + 1);
+		dev = join(name, "stat");
+		f = fopen(dev, "r");
+		if (!f || fscanf(f, "%llu %*u %llu", &n, &sectors) != 2)
+			die(dev);
+		fclose(f);
+		free((char *)dev);
+		free(name);
+	}
+	*reads = n;
+	*bytes = sectors * 512;
 }
 
 struct part {
@@ -176,15 +307,14 @@ static void touch(volatile char *base, const struct work *w)
 		pthread_join(threads[i], NULL);
 }
 
-static void measure_touch(struct config *c, const struct work *w, int round)
+static void measure_touch(const struct work *w, int fd, uint64_t *v)
 {
-	char *name = bench_name(c->options ? mnt_dir : lower_dir, "touch.data");
-	int fd = open(name, w->store ? O_RDWR : O_RDONLY);
-	uint64_t t[4];
+	struct rusage before, after;
+	uint64_t t[5], reads, bytes, rss = resident();
 	void *base;
 
-	if (fd < 0)
-		die(name);
+	device_reads(&reads, &bytes);
+	getrusage(RUSAGE_SELF, &before);
 	t[0] = now();
 	base = mmap(NULL, w->size, PROT_READ | (w->store ? PROT_WRITE : 0), w->flags, fd, 0);
 	if (base == MAP_FAILED)
@@ -192,17 +322,24 @@ static void measure_touch(struct config *c, const struct work *w, int round)
 	t[1] = now();
 	touch(base, w);
 	t[2] = now();
-	munmap(base, w->size);
+	getrusage(RUSAGE_SELF, &after);
+	v[PTES] = count_ptes(base, w->size);
+	v[RSS] = resident() - rss;
 	t[3] = now();
+	munmap(base, w->size);
+	t[4] = now();
 	/* Written pages are clean again before the next one measures. */
 	if (w->store && (w->flags & MAP_SHARED))
 		fsync(fd);
-	close(fd);
-	free(name);
 
-	c->cost.map[round] = t[1] - t[0];
-	c->cost.touch[round] = t[2] - t[1];
-	c->cost.unmap[round] = t[3] - t[2];
+	v[MAP] = t[1] - t[0];
+	v[TOUCH] = t[2] - t[1];
+	v[UNMAP] = t[4] - t[3];
+	v[MINOR] = after.ru_minflt - before.ru_minflt;
+	v[MAJOR] = after.ru_majflt - before.ru_majflt;
+	device_reads(&v[READS], &v[BYTES]);
+	v[READS] -= reads;
+	v[BYTES] -= bytes;
 }
 
 static uint64_t cpu_time(const struct rusage *ru)
@@ -215,11 +352,10 @@ static uint64_t cpu_time(const struct rusage *ru)
  * The program, its interpreter and its libraries all come from the directory.
  * What counts is the time that the process ran, since it may have to wait.
  */
-static void measure_exec(struct config *c, const struct work *w, int round)
+static void measure_exec(const char *dir, const struct work *w, uint64_t *v)
 {
-	const char *dir = c->options ? mnt_dir : lower_dir;
-	char *libs = bench_name(dir, "exec"), *ld = bench_name(libs, "ld.so");
-	char *program = bench_name(libs, w->program);
+	char *libs = join(dir, "exec"), *ld = join(libs, "ld.so");
+	char *program = join(libs, w->program);
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), status;
 	static char *env[] = { "LC_ALL=C", NULL };
 	struct rusage ru;
@@ -234,46 +370,97 @@ static void measure_exec(struct config *c, const struct work *w, int round)
 	}
 	if (pid < 0 || wait4(pid, &status, 0, &ru) != pid || status)
 		die(program);
-	c->cost.map[round] = 0;
-	c->cost.touch[round] = cpu_time(&ru);
-	c->cost.unmap[round] = 0;
+	v[TOUCH] = cpu_time(&ru);
+	v[MINOR] = ru.ru_minflt;
+	v[MAJOR] = ru.ru_majflt;
+	v[RSS] = ru.ru_maxrss;
 	close(null);
 	free(program);
 	free(ld);
 	free(libs);
 }
 
-static void measure(struct config *c, const struct work *w, int round)
+static void measure(struct config *c, const struct work *w, int fd, int round)
 {
 	unsigned int window = c->window ? get_window() : 0;
-	static const char *in_force;
+	uint64_t v[NR_FIGURES] = { };
+	int i;
 
-	/* A remount empties caches: only if there is something to change */
-	if (c->options && c->options != in_force && mount("none", mnt_dir, NULL, MS_REMOUNT, c->options))
-		die(c->options);
-	if (c->options)
-		in_force = c->options;
 	if (window)
 		set_window(c->window);
 	if (w->program)
-		measure_exec(c, w, round);
+		measure_exec(c->dir, w, v);
 	else
-		measure_touch(c, w, round);
+		measure_touch(w, fd, v);
 	if (window)
 		set_window(window);
-	c->cost.sum[round] = c->cost.touch[round] + c->cost.unmap[round];
+	v[SUM] = v[TOUCH] + v[UNMAP];
+	for (i = 0; i < NR_FIGURES; i++)
+		c->cost[i][round] = v[i];
 }
 
-/* In turns. What the first round measured is overwritten: it warms up. */
-void measure_rounds(struct config *configs, int n, const struct work *w, int rounds)
+/* Some directories are for reading only. */
+static int open_file(struct config *c, const char *file, const struct work *w)
 {
-	int round, i;
+	char *name = join(c->dir, file);
+	int fd = open(name, w->store ? O_RDWR : O_RDONLY);
+
+	if (fd < 0 && !(w->store && errno == EROFS))
+		die(name);
+	c->absent = fd < 0;
+	free(name);
+	return fd;
+}
+
+/* Below; and what another system made of it. */
+static void remove_file(const struct config *c, const char *file)
+{
+	char *name = join(c->dir, file);
+
+	if (!c->options)
+		unlink(name);
+	free(name);
+}
+
+static void measure_round(struct config *configs, int n, const struct work *w,
+			  const int *fds, int round)
+{
+	int i;
 
 	for (i = 0; i < n; i++)
-		measure(&configs[i], w, 0);
+		if (!configs[i].absent)
+			measure(&configs[i], w, fds[i], round);
+}
+
+/*
+ * In turns. What is measured is a file that nobody used before, so that no row
+ * depends on those before it; its first mapping warms up. It stays open: by an
+ * open() FUSE would forget what it has cached.
+ */
+void measure_rounds(struct config *configs, int n, const struct work *w, int rounds)
+{
+	int fds[CONFIGS_MAX], round, i;
+	static int number;
+	char file[32];
+
+	snprintf(file, sizeof(file), "touch.%d", number++);
+	if (!w->program)
+		make_file(file, w->size);
+	for (i = 0; i < n; i++) {
+		fds[i] = -1;
+		configs[i].absent = w->extra && configs[i].usual;
+		if (!w->program && !configs[i].absent)
+			fds[i] = open_file(&configs[i], file, w);
+	}
+	measure_round(configs, n, w, fds, 0);
+	for (i = 0; i < n; i++)
+		configs[i].first = configs[i].cost[SUM][0];
 	for (round = 0; round < rounds; round++)
-		for (i = 0; i < n; i++)
-			measure(&configs[i], w, round);
+		measure_round(configs, n, w, fds, round);
+	for (i = 0; i < n; i++) {
+		close(fds[i]);
+		remove_file(&configs[i], file);
+	}
 }
 
 static int compare(const void *a, const void *b)
@@ -290,6 +477,11 @@ uint64_t median(const uint64_t *v, int n)
 	memcpy(copy, v, n * sizeof(*v));
 	qsort(copy, n, sizeof(*copy), compare);
 	return copy[n / 2];
+}
+
+uint64_t config_median(const struct config *c, enum figure f, int rounds)
+{
+	return median(c->cost[f], rounds);
 }
 
 /* Largest distance from the median, as a share of it. */

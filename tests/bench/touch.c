@@ -8,10 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 
 #include "measure.h"
-
 
 static void usage(FILE *to)
 {
@@ -23,12 +21,12 @@ static void usage(FILE *to)
 		"  -n, --rounds N        rounds that count (5)\n"
 		"  -w, --write           store instead of load\n"
 		"  -S, --shared          MAP_SHARED instead of MAP_PRIVATE\n"
-		"  -o, --options LIST    another fmapfs configuration to measure (repeatable);\n"
-		"                        mount options, as in around=2m\n"
+		"  -o, --options LIST    another mount of ours to measure, with these\n"
+		"                        options, as in around=2m (repeatable)\n"
 		"  -x, --max-native R    exit 1 if engine=native costs more than R times the lower\n"
-		"  -X, --max-default R   the same for around=kernel\n"
+		"  -X, --max-kernel R   the same for around=kernel\n"
 		"\n"
-		"FMAP_LOWER and FMAP_MNT name the lower directory and the mount over it.\n"
+		"FMAP_LOWER names the lower directory.\n"
 		"Patterns:\n");
 	pattern_list(to);
 }
@@ -36,7 +34,7 @@ static void usage(FILE *to)
 static struct config configs[CONFIGS_MAX] = {
 	{ .name = "lower" },
 	{ .name = "native", .options = "engine=native" },
-	{ .name = "default", .options = PLAIN_OPTIONS },
+	{ .name = "kernel", .options = PLAIN_OPTIONS },
 };
 static int nr_configs = 3;
 
@@ -44,7 +42,7 @@ static int nr_configs = 3;
 static int report(const struct config *c, const struct work *w, int rounds)
 {
 	static double lower;
-	double cost = (double)median(c->cost.sum, rounds) / w->n, ratio;
+	double cost = (double)config_median(c, SUM, rounds) / w->n, ratio;
 	bool over;
 
 	if (!c->options)
@@ -52,10 +50,10 @@ static int report(const struct config *c, const struct work *w, int rounds)
 	ratio = cost / lower;
 	over = c->max && ratio > c->max;
 	printf("%-24s %10.1f %10.1f %10.1f %8.4f %7.2f%% %9llu", c->name,
-	       (double)median(c->cost.touch, rounds) / w->n,
-	       (double)median(c->cost.unmap, rounds) / w->n, cost, ratio,
-	       100 * spread(c->cost.sum, rounds),
-	       (unsigned long long)median(c->cost.map, rounds));
+	       (double)config_median(c, TOUCH, rounds) / w->n,
+	       (double)config_median(c, UNMAP, rounds) / w->n, cost, ratio,
+	       100 * spread(c->cost[SUM], rounds),
+	       (unsigned long long)config_median(c, MAP, rounds));
 	if (c->max)
 		printf("  limit %.2f%s", c->max, over ? " EXCEEDED" : "");
 	printf("\n");
@@ -82,7 +80,7 @@ int main(int argc, char **argv)
 		{ "shared", no_argument, NULL, 'S' },
 		{ "options", required_argument, NULL, 'o' },
 		{ "max-native", required_argument, NULL, 'x' },
-		{ "max-default", required_argument, NULL, 'X' },
+		{ "max-kernel", required_argument, NULL, 'X' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
@@ -129,11 +127,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 
-	measure_init();
+	measure_init(configs, nr_configs);
 	work_pattern(&w, pattern);
-	measure_file(w.size);
 	measure_rounds(configs, nr_configs, &w, rounds);
-	mount("none", mnt_dir, NULL, MS_REMOUNT, PLAIN_OPTIONS);
 
 	printf("%s %s %s, %zu MiB, %zu pages touched, median of %d\n",
 	       pattern->name, w.flags == MAP_SHARED ? "shared" : "private",

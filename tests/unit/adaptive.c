@@ -163,6 +163,7 @@ static const struct limit {
 	{ "stride3", 0.95, 0.95 },
 	{ "stride5", 0.95, 0.60 },
 	{ "stride9", 0.95, 0.35 },
+	{ "stride64", 0.90, 0.25 },
 	{ "stride40", 0.90, 0.25 },
 	{ "block2", 1.08, 1.00 },
 	{ "block4", 1.08, 1.00 },
