@@ -21,8 +21,12 @@ demo: deps
 try: deps
 	@scripts/try "$$CMD" "$$DIR"
 
-bench: deps
-	@scripts/bench/run
+# 20 minutes at most: one kernel, if no other is named
+bench: override KERNELS := $(or $(KERNELS),6.12)
+bench: FULL :=
+bench-full: FULL := --full
+bench bench-full: deps
+	@scripts/bench/run $(FULL)
 	@scripts/bench/counting
 	@scripts/bench/blocking
 
@@ -61,10 +65,11 @@ help:
 #: make check-debug         the tests on a kernel with KASAN, lockdep and so on,
 #:                          built here once; can be resumed
 #: make mutants             plants bugs and checks that the tests catch them
-#: make bench               the benchmarks
+#: make bench               the benchmarks, on one kernel: build/bench/report.md
+#: make bench-full          on all kernels and lower filesystems; can be resumed
 #: make install             the module and the manual page, on this machine
 #: make clean               removes build/
-#: demo, try, check, soak, mutants and bench install the packages they lack
+#: demo, try, check, soak, mutants, bench and fuzz install the packages they lack
 #: (scripts/deps lists them) and keep kernels in ~/.cache/fmapfs.
 
-.PHONY: modules demo try bench check check-debug soak mutants deps install clean help
+.PHONY: modules demo try bench bench-full check check-debug soak mutants deps install clean help

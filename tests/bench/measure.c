@@ -136,26 +136,35 @@ static uint64_t now(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
+static char buffer[1 << 20];
+
+/* So that it is in the page cache, with no marker left that asks for readahead */
+static void read_file(int fd, size_t size, const char *name)
+{
+	size_t at;
+
+	for (at = 0; at < size; at += sizeof(buffer))
+		if (pread(fd, buffer, sizeof(buffer), at) != sizeof(buffer))
+			die(name);
+}
+
 /* Written and read below, so that it is in the page cache, clean. */
 static void make_file(const char *file, size_t size)
 {
-	char *name = join(lower_dir, file), *buf = malloc(1 << 20);
+	char *name = join(lower_dir, file);
 	int fd = open(name, O_RDWR | O_CREAT | O_EXCL, 0644);
 	size_t at;
 
-	if (fd < 0 || !buf)
+	if (fd < 0)
 		die(name);
-	memset(buf, 'x', 1 << 20);
-	for (at = 0; at < size; at += 1 << 20)
-		if (write(fd, buf, 1 << 20) != 1 << 20)
+	memset(buffer, 'x', sizeof(buffer));
+	for (at = 0; at < size; at += sizeof(buffer))
+		if (write(fd, buffer, sizeof(buffer)) != sizeof(buffer))
 			die(name);
 	if (fsync(fd))
 		die(name);
-	for (at = 0; at < size; at += 1 << 20)
-		if (pread(fd, buf, 1 << 20, at) != 1 << 20)
-			die(name);
+	read_file(fd, size, name);
 	close(fd);
-	free(buf);
 	free(name);
 }
 
@@ -408,6 +417,9 @@ static int open_file(struct config *c, const char *file, const struct work *w)
 	if (fd < 0 && !(w->store && errno == EROFS))
 		die(name);
 	c->absent = fd < 0;
+	/* Other systems may have a cache of their own. */
+	if (c->usual && !c->absent)
+		read_file(fd, w->size, name);
 	free(name);
 	return fd;
 }
