@@ -37,6 +37,10 @@ check-debug: deps
 	@scripts/deps --install debug
 	@scripts/check/debug
 
+fuzz: deps
+	@scripts/deps --install fuzz
+	@$(MAKE) --no-print-directory -C tests/fuzz run SECONDS=$(or $(SECONDS),60)
+
 deps:
 	@scripts/deps --install
 
@@ -65,6 +69,7 @@ help:
 #: make check-debug         the tests on a kernel with KASAN, lockdep and so on,
 #:                          built here once; can be resumed
 #: make mutants             plants bugs and checks that the tests catch them
+#: make fuzz SECONDS=60     the policies under libFuzzer, so long
 #: make bench               the benchmarks, on one kernel: build/bench/report.md
 #: make bench-full          on all kernels and lower filesystems; can be resumed
 #: make install             the module and the manual page, on this machine
@@ -72,4 +77,4 @@ help:
 #: demo, try, check, soak, mutants, bench and fuzz install the packages they lack
 #: (scripts/deps lists them) and keep kernels in ~/.cache/fmapfs.
 
-.PHONY: modules demo try bench bench-full check check-debug soak mutants deps install clean help
+.PHONY: modules demo try bench bench-full fuzz check check-debug soak mutants deps install clean help
