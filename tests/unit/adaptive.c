@@ -10,131 +10,54 @@
 #include <string.h>
 
 #include "../bench/pattern.h"
+#include "../sim/model.h"
 #include "ktap.h"
 #include "policy.h"
 #include "../random.h"
 
-#define SLOTS	512U
+#define SLOTS	SIM_SLOTS
 #define PAGES	16384U
 #define TABLES	(PAGES / SLOTS)
-#define WINDOW	16U
 
-/*
- * Instructions, as measured on 6.1 (make bench): a fault, a page mapped and
- * unmapped again, a page of the window that was mapped already, a page table;
- * and what our own way adds, to each fault and for each page looked at.
- */
-#define COST_FAULT	1540.0
-#define COST_PAGE	973.0
-#define COST_SKIP	100.0
-#define COST_TABLE	9900.0
-#define COST_OURS	300.0
-#define COST_ACCOUNT	8.5
-#define COST_LOOK	3.0
-
-/* One mapping of the whole file; @sight first, so that count() finds the rest. */
-struct play {
-	struct fmap_sight sight;
-	unsigned char mapped[PAGES];
-	unsigned char fresh[TABLES];
-	unsigned long reasons[FMAP_FOLIO + 1];
-	double cost;
+static const struct sim_policy ours = {
+	.engine = true, .around.kind = FMAP_ADAPTIVE, .window = 16,
 };
+static const struct sim_policy kernels = { .window = 16 };
 
-static unsigned int count(const struct fmap_sight *sight, unsigned long first,
-			  unsigned int nr, unsigned int step)
-{
-	struct play *p = (struct play *)sight;
-	unsigned int n = 0, i;
-
-	for (i = 0; i < nr; i++)
-		n += p->mapped[first + i * step];
-	p->cost += 40 + nr * COST_LOOK;
-	return n;
-}
-
-static unsigned int near(const struct play *p, unsigned long page)
-{
-	unsigned int bits = 0;
-	long i, at;
-
-	for (i = -FMAP_NEAR; i <= FMAP_NEAR; i++) {
-		at = (long)page + i;
-		if (i && at >= 0 && at < (long)PAGES && p->mapped[at])
-			bits |= 1U << (i + FMAP_NEAR);
-	}
-	return bits;
-}
-
-static struct fmap_range window(struct play *p, unsigned long page, struct fmap_history *h)
-{
-	struct fmap_place place = {
-		.pgoff = page, .vma_pages = PAGES, .slot = page % SLOTS, .slots = SLOTS,
-	};
-	struct fmap_range asked = { page - page % WINDOW, page | (WINDOW - 1) };
-	struct fmap_choice c;
-
-	if (!h)
-		return asked;
-	p->sight = (struct fmap_sight) {
-		.near = near(p, page),
-		.fresh = p->fresh[page / SLOTS],
-		.folio = { page, page },
-		.count = count,
-	};
-	c = fmap_adapt(&place, asked, &p->sight, h);
-	p->reasons[c.why]++;
-	p->cost += COST_OURS + COST_ACCOUNT * (c.win.last - c.win.first);
-	return c.win;
-}
-
-static void touch(struct play *p, unsigned long page, struct fmap_history *h)
-{
-	struct fmap_range win;
-
-	if (p->mapped[page])
-		return;
-	win = window(p, page, h);
-	p->cost += COST_FAULT + p->fresh[page / SLOTS] * COST_TABLE;
-	p->fresh[page / SLOTS] = 0;
-	for (page = win.first; page <= win.last; page++) {
-		p->cost += p->mapped[page] ? COST_SKIP : COST_PAGE;
-		p->mapped[page] = 1;
-	}
-}
-
-/* What a mapping costs: with the kernel's window, if there is no @h. */
+/* A mapping of the whole file: what came of it is left in @totals. */
 static double play(const uint32_t *order, size_t n, unsigned int threads,
-		   struct fmap_history *h, struct play *p)
+		   const struct sim_policy *policy, struct sim_file *file,
+		   struct sim_totals *totals)
 {
+	struct sim_space space = { };
 	size_t part, i, t;
 
-	memset(p, 0, sizeof(*p));
-	memset(p->fresh, 1, sizeof(p->fresh));
+	memset(totals, 0, sizeof(*totals));
+	sim_map(&space, 0, PAGES, file, 0, true);
 	if (!threads)
 		threads = 1;
 	part = n / threads;
 	for (i = 0; i < part; i++)
 		for (t = 0; t < threads; t++)
-			touch(p, order[t * part + i], h);
-	if (h)
-		fmap_history_judge(h);
-	return p->cost;
+			sim_touch(&space, policy, totals, order[t * part + i], false);
+	sim_exit(&space);
+	return sim_cost(policy, totals);
 }
 
 static uint32_t order[PAGES];
-static struct play ours, kernels;
+static struct sim_totals totals;
 
 /* The ratio of the mapping number @times of a file that is always used so. */
-static double ratio(const char *name, int times, struct fmap_history *h)
+static double ratio(const char *name, int times, struct sim_file *file)
 {
 	const struct pattern *p = pattern_find(name);
 	size_t n = pattern_make(p, PAGES, order);
-	double cost = 0;
+	struct sim_file other = { .pages = PAGES };
+	double kernel = play(order, n, p->threads, &kernels, &other, &totals), cost = 0;
 
 	while (times--)
-		cost = play(order, n, p->threads, h, &ours);
-	return cost / play(order, n, p->threads, NULL, &kernels);
+		cost = play(order, n, p->threads, &ours, file, &totals);
+	return cost / kernel;
 }
 
 /* Ratios that the first mapping of a file, and its third, are not to exceed. */
@@ -181,15 +104,15 @@ static bool test_limits(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		struct fmap_history h = { };
+		struct sim_file file = { .pages = PAGES };
 
 		l = &limits[i];
-		r = ratio(l->name, 1, &h);
+		r = ratio(l->name, 1, &file);
 		if (r > l->first) {
 			printf("# %s, first mapping: %.3f, limit %.2f\n", l->name, r, l->first);
 			ok = false;
 		}
-		r = ratio(l->name, 2, &h);
+		r = ratio(l->name, 2, &file);
 		if (r > l->later) {
 			printf("# %s, later: %.3f, limit %.2f\n", l->name, r, l->later);
 			ok = false;
@@ -211,10 +134,10 @@ static bool test_unlearn(void)
 
 	for (b = 0; b < sizeof(before) / sizeof(before[0]); b++) {
 		for (a = 0; a < sizeof(after) / sizeof(after[0]); a++) {
-			struct fmap_history h = { };
+			struct sim_file file = { .pages = PAGES };
 
-			ratio(before[b], 3, &h);
-			r = ratio(after[a].name, 3, &h);
+			ratio(before[b], 3, &file);
+			r = ratio(after[a].name, 3, &file);
 			if (r > after[a].later)
 				printf("# %s after %s: %.3f\n", after[a].name, before[b], r);
 			CHECK(r <= after[a].later);
@@ -226,22 +149,21 @@ static bool test_unlearn(void)
 /* What a mapping starts with is one page, and a run is followed to its end. */
 static bool test_run(void)
 {
-	struct fmap_history h = { };
-	size_t n = pattern_make(pattern_find("seq"), PAGES, order);
+	struct sim_file file = { .pages = PAGES };
 
-	play(order, n, 0, &h, &ours);
-	CHECK(ours.reasons[FMAP_RUN] < 2 * TABLES + 16);
-	CHECK(ours.reasons[FMAP_ALONE] + ours.reasons[FMAP_BLOCK] < 10);
+	ratio("seq", 1, &file);
+	CHECK(totals.reasons[FMAP_RUN] < 2 * TABLES + 16);
+	CHECK(totals.reasons[FMAP_ALONE] + totals.reasons[FMAP_BLOCK] < 10);
 	return true;
 }
 
 static bool test_alone(void)
 {
-	struct fmap_history h = { };
+	struct sim_file file = { .pages = PAGES };
 
-	ratio("random64", 3, &h);
-	CHECK(ours.reasons[FMAP_ALONE] == PAGES / 64 - ours.reasons[FMAP_RUN]);
-	CHECK(ours.reasons[FMAP_RUN] < PAGES / 64 / 20);
+	ratio("random64", 3, &file);
+	CHECK(totals.reasons[FMAP_ALONE] == PAGES / 64 - totals.reasons[FMAP_RUN]);
+	CHECK(totals.reasons[FMAP_RUN] < PAGES / 64 / 20);
 	return true;
 }
 
@@ -306,25 +228,39 @@ static bool test_legal(void)
 	return true;
 }
 
+/* So many pages of the second page table are mapped, no others. */
+static unsigned int first_mapped;
+
+static unsigned int count_first(const struct fmap_sight *sight, unsigned long first,
+				unsigned int nr, unsigned int step)
+{
+	unsigned int n = 0, i;
+
+	(void)sight;
+	for (i = 0; i < nr; i++)
+		n += first + i * step - SLOTS < first_mapped;
+	return n;
+}
+
 /* Whole folios where enough is mapped, and never less than what was asked for. */
 static bool test_folio(void)
 {
 	struct fmap_place p = {
 		.pgoff = 1000, .vma_pages = PAGES, .slot = 1000 % SLOTS, .slots = SLOTS,
 	};
+	struct fmap_sight sight = { .folio = { 896, 1023 }, .count = count_first };
 	struct fmap_range asked = { 992, 1007 };
 	struct fmap_history h = { };
 	struct fmap_choice c;
 
-	memset(&ours, 0, sizeof(ours));
-	ours.sight = (struct fmap_sight) { .folio = { 896, 1023 }, .count = count };
-	c = fmap_adapt(&p, asked, &ours.sight, &h);
+	first_mapped = 0;
+	c = fmap_adapt(&p, asked, &sight, &h);
 	CHECK(c.why == FMAP_BLOCK && c.win.first == 992 && c.win.last == 1007);
-	memset(ours.mapped + 512, 1, SLOTS / 4);
-	c = fmap_adapt(&p, asked, &ours.sight, &h);
+	first_mapped = SLOTS / 4;
+	c = fmap_adapt(&p, asked, &sight, &h);
 	CHECK(c.why == FMAP_FOLIO && c.win.first == 896 && c.win.last == 1023);
 	h.style = FMAP_STYLE_DENSE;
-	c = fmap_adapt(&p, asked, &ours.sight, &h);
+	c = fmap_adapt(&p, asked, &sight, &h);
 	CHECK(c.why == FMAP_DENSE && c.win.first == 512 && c.win.last == 1023);
 	return true;
 }
