@@ -37,7 +37,7 @@ void die(const char *what)
 	exit(2);
 }
 
-static char *join(const char *dir, const char *file)
+char *bench_name(const char *dir, const char *file)
 {
 	char *name;
 
@@ -149,10 +149,10 @@ static void read_file(int fd, size_t size, const char *name)
 			die(name);
 }
 
-/* Written and read below, so that it is in the page cache, clean. */
-static void make_file(const char *file, size_t size)
+/* A new file below, written and read, so that it is in the page cache, clean. */
+void measure_file(const char *file, size_t size)
 {
-	char *name = join(lower_dir, file);
+	char *name = bench_name(lower_dir, file);
 	int fd = open(name, O_RDWR | O_CREAT | O_EXCL, 0644);
 	size_t at;
 
@@ -263,8 +263,8 @@ static void device_reads(uint64_t *reads, uint64_t *bytes)
 	FILE *f;
 
 	if (dev && *dev) {
-		name = join("/sys/class/block", strrchr(dev, '/') + 1);
-		dev = join(name, "stat");
+		name = bench_name("/sys/class/block", strrchr(dev, '/') + 1);
+		dev = bench_name(name, "stat");
 		f = fopen(dev, "r");
 		if (!f || fscanf(f, "%llu %*u %llu", &n, &sectors) != 2)
 			die(dev);
@@ -364,8 +364,8 @@ static uint64_t cpu_time(const struct rusage *ru)
  */
 static void measure_exec(const char *dir, const struct work *w, uint64_t *v)
 {
-	char *libs = join(dir, "exec"), *ld = join(libs, "ld.so");
-	char *program = join(libs, w->program);
+	char *libs = bench_name(dir, "exec"), *ld = bench_name(libs, "ld.so");
+	char *program = bench_name(libs, w->program);
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), status;
 	static char *env[] = { "LC_ALL=C", NULL };
 	struct rusage ru;
@@ -419,7 +419,7 @@ static void measure(struct config *c, const struct work *w, int fd, int round,
 /* Some directories are for reading only. */
 static int open_file(struct config *c, const char *file, const struct work *w)
 {
-	char *name = join(c->dir, file);
+	char *name = bench_name(c->dir, file);
 	int fd = open(name, w->store ? O_RDWR : O_RDONLY);
 
 	if (fd < 0 && !(w->store && errno == EROFS))
@@ -435,7 +435,7 @@ static int open_file(struct config *c, const char *file, const struct work *w)
 /* Below; and what another system made of it. */
 static void remove_file(const struct config *c, const char *file)
 {
-	char *name = join(c->dir, file);
+	char *name = bench_name(c->dir, file);
 
 	if (!c->options)
 		unlink(name);
@@ -474,7 +474,7 @@ void measure_rounds(struct config *configs, int n, const struct work *w, int rou
 
 	snprintf(file, sizeof(file), "touch.%d", number++);
 	if (!w->program)
-		make_file(file, w->size);
+		measure_file(file, w->size);
 	for (i = 0; i < n; i++) {
 		fds[i] = -1;
 		configs[i].absent = w->extra && configs[i].usual;

@@ -88,11 +88,13 @@ void die(const char *what);
 int config_add(struct config *configs, int n, const char *options);
 int config_add_dir(struct config *configs, int n, const char *option);
 void measure_init(struct config *configs, int n);
+void measure_file(const char *file, size_t size);
 void work_pattern(struct work *w, const struct pattern *p);
 uint64_t config_median(const struct config *c, enum figure f, int rounds);
 void measure_rounds(struct config *configs, int n, const struct work *w, int rounds);
 uint64_t median(const uint64_t *v, int n);
 double spread(const uint64_t *v, int n);
+char *bench_name(const char *dir, const char *file);
 
 extern size_t page_size;
 extern const char *lower_dir;
