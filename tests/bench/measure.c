@@ -22,7 +22,7 @@
 #define KNOB		"/sys/kernel/debug/fault_around_bytes"
 #define THREADS_MAX	8
 #define PRESENT		(1ULL << 63)
-#define ENOUGH		16000000	/* ns */
+#define ENOUGH		32000000	/* ns */
 
 size_t page_size;
 const char *lower_dir;
