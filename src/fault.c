@@ -482,7 +482,14 @@ static void fmap_count_context(const struct fmap_sb_info *sbi,
 		fmap_count(sbi, FMAP_ctx_uffd);
 }
 
-static noinline vm_fault_t fmap_fault_long(struct vm_fault *vmf, struct fmap_vm_ops *fvo)
+/**
+ * fmap_fault_long - ->fault, whatever the fault is
+ * @vmf:	the fault
+ * @fvo:	the vm_ops copy of the mapping
+ *
+ * Return: as fmap_fault().
+ */
+vm_fault_t fmap_fault_long(struct vm_fault *vmf, struct fmap_vm_ops *fvo)
 {
 	struct fmap_sb_info *sbi = fvo->sbi;
 	struct file *file = vmf->vma->vm_file;
@@ -509,27 +516,4 @@ static noinline vm_fault_t fmap_fault_long(struct vm_fault *vmf, struct fmap_vm_
 		return fmap_lower_fault(vmf, fvo, FMAP_flt_delegated);
 	}
 	return fmap_fault_run(&f);
-}
-
-/**
- * fmap_fault - ->fault of a wrapped mapping
- * @vmf:	the fault; vmf->vma is on our backing file
- *
- * Called by the core (__do_fault()) with the fault lock held: mmap_lock or,
- * since 6.6, the per-VMA lock. Follows filemap_fault() (7.2), unless the
- * engine is native or the lower filesystem's ->fault is something else: then
- * that runs.
- *
- * Return: VM_FAULT_ bits. %VM_FAULT_LOCKED: vmf->page is referenced and locked,
- * the fault lock still held. %VM_FAULT_RETRY: the fault lock is released, but
- * under %FAULT_FLAG_RETRY_NOWAIT it is kept. %VM_FAULT_SIGBUS, %VM_FAULT_OOM:
- * the fault lock is still held; never together with RETRY.
- */
-vm_fault_t fmap_fault(struct vm_fault *vmf)
-{
-	struct fmap_vm_ops *fvo = fmap_vm_ops(vmf->vma);
-
-	if (fmap_fault_warm(vmf, fvo))
-		return VM_FAULT_LOCKED;
-	return fmap_fault_long(vmf, fvo);
 }

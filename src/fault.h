@@ -202,12 +202,12 @@ enum {
 extern const struct fmap_installer fmap_installers[FMAP_NR_INSTALLERS];
 
 /* warm.c */
-bool fmap_fault_warm(struct vm_fault *vmf, const struct fmap_vm_ops *fvo);
+vm_fault_t fmap_fault(struct vm_fault *vmf);
 bool fmap_window_warm(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 		      struct fmap_range win, vm_fault_t *ret);
 
 /* fault.c */
-vm_fault_t fmap_fault(struct vm_fault *vmf);
+vm_fault_t fmap_fault_long(struct vm_fault *vmf, struct fmap_vm_ops *fvo);
 void fmap_inval_lock(struct fmap_fault *f);
 
 /* around.c */

@@ -69,7 +69,7 @@ static void fmap_count_waits(const struct fmap_sb_info *sbi,
 			     const struct address_space *mapping,
 			     struct folio *folio)
 {
-	if (READ_ONCE(mapping->host->i_sb->s_writers.frozen) >= SB_FREEZE_PAGEFAULT)
+	if (unlikely(READ_ONCE(mapping->host->i_sb->s_writers.frozen) >= SB_FREEZE_PAGEFAULT))
 		fmap_count(sbi, FMAP_mkw_freeze_wait);
 	if (folio_test_writeback(folio) && fmap_stable_writes(mapping))
 		fmap_count(sbi, FMAP_mkw_stable_wait);

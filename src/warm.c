@@ -61,15 +61,12 @@ static bool fmap_is_right(const struct vm_fault *vmf, struct folio *folio,
 	       !PageHWPoison(folio_file_page(folio, vmf->pgoff));
 }
 
-/**
- * fmap_fault_warm - ->fault, if nothing about it is unusual
- * @vmf:	the fault; fault lock held, and kept
- * @fvo:	the vm_ops copy of the mapping
- *
- * Return: true if the fault is over and %VM_FAULT_LOCKED to be returned: vmf->page
- * is referenced and locked, and all is counted. False: nothing has happened.
+/*
+ * True if the fault is over and %VM_FAULT_LOCKED to be returned: vmf->page is
+ * referenced and locked, and all is counted. False: nothing has happened.
  */
-bool fmap_fault_warm(struct vm_fault *vmf, const struct fmap_vm_ops *fvo)
+static __always_inline bool fmap_fault_warm(struct vm_fault *vmf,
+					    const struct fmap_vm_ops *fvo)
 {
 	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
 	struct folio *folio;
@@ -91,6 +88,29 @@ bool fmap_fault_warm(struct vm_fault *vmf, const struct fmap_vm_ops *fvo)
 	}
 	folio_put(folio);
 	return false;
+}
+
+/**
+ * fmap_fault - ->fault of a wrapped mapping
+ * @vmf:	the fault; vmf->vma is on our backing file
+ *
+ * Called by the core (__do_fault()) with the fault lock held: mmap_lock or,
+ * since 6.6, the per-VMA lock. Follows filemap_fault() (7.2), unless the
+ * engine is native or the lower filesystem's ->fault is something else: then
+ * that runs.
+ *
+ * Return: VM_FAULT_ bits. %VM_FAULT_LOCKED: vmf->page is referenced and locked,
+ * the fault lock still held. %VM_FAULT_RETRY: the fault lock is released, but
+ * under %FAULT_FLAG_RETRY_NOWAIT it is kept. %VM_FAULT_SIGBUS, %VM_FAULT_OOM:
+ * the fault lock is still held; never together with RETRY.
+ */
+vm_fault_t fmap_fault(struct vm_fault *vmf)
+{
+	struct fmap_vm_ops *fvo = fmap_vm_ops(vmf->vma);
+
+	if (fmap_fault_warm(vmf, fvo))
+		return VM_FAULT_LOCKED;
+	return fmap_fault_long(vmf, fvo);
 }
 
 static const pte_t *fmap_first_pte(const struct vm_fault *vmf, pmd_t pmd, pgoff_t first)
