@@ -263,7 +263,20 @@ vm_fault_t fmap_insert(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 /* mkwrite.c */
 vm_fault_t fmap_page_mkwrite(struct vm_fault *vmf);
 
+/* cached.c */
+struct fmap_request fmap_adaptive_miss(const struct fmap_fault *f);
+struct fmap_request fmap_adaptive_marker(const struct fmap_fault *f);
+struct fmap_request fmap_size_marker(const struct fmap_fault *f);
+
+/* request.c */
+void fmap_read_adaptive(struct fmap_fault *f);
+void fmap_read_size_around(struct fmap_fault *f);
+void fmap_marker_adaptive(struct fmap_fault *f);
+void fmap_marker_size(struct fmap_fault *f);
+
 /* readahead.c */
+void fmap_ra_range(struct fmap_fault *f, struct readahead_control *ractl,
+		   unsigned long nr, unsigned long ahead);
 bool fmap_around_needs_lower(const struct fmap_fault *f);
 void fmap_sync_readahead(struct fmap_fault *f);
 void fmap_async_readahead(struct fmap_fault *f);

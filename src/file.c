@@ -202,6 +202,7 @@ static int fmap_open(struct inode *inode, struct file *file)
 	fmap_inherit_mode(file, ff->lower);
 	fmap_inherit_mapping(file, ff->backing);
 	fmap_rules_apply(file_dentry(file));
+	fmap_adaptive_open(fmap_i(inode));
 	file->private_data = ff;
 	return 0;
 

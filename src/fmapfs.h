@@ -150,6 +150,7 @@ struct fmap_sb_info {
  * @vm_ops_lock: serialises additions to @vm_ops
  * @around:	fault-around policy, set when the file is opened (rules.c)
  * @readahead:	mmap readahead policy, the same
+ * @reads:	what readahead=adaptive remembers; written without a lock
  */
 struct fmap_inode {
 	struct inode vfs_inode;
@@ -158,6 +159,7 @@ struct fmap_inode {
 	spinlock_t vm_ops_lock;	/* additions to vm_ops */
 	struct fmap_around around;
 	struct fmap_readahead readahead;
+	struct fmap_reads reads;
 };
 
 /**
@@ -340,6 +342,9 @@ unsigned long fmap_get_unmapped_area(struct file *file, unsigned long addr,
 				     unsigned long len, unsigned long pgoff,
 				     unsigned long flags);
 void fmap_vm_ops_free(struct fmap_inode *fi);
+
+/* cached.c */
+void fmap_adaptive_open(struct fmap_inode *fi);
 
 /* stats.c */
 int fmap_stats_init(struct fmap_sb_info *sbi);

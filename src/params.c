@@ -169,17 +169,18 @@ static int fmap_parse_readahead(struct fmap_config *config, const char *value)
 	if (size) {
 		if (!PAGE_ALIGNED(size) || size > FMAP_READAHEAD_MAX)
 			return -EINVAL;
-		return -EOPNOTSUPP;
+		config->readahead.kind = FMAP_SIZE;
+		config->readahead.pages = size >> PAGE_SHIFT;
+		return 0;
 	}
 	kind = match_string(fmap_policy_names, ARRAY_SIZE(fmap_policy_names),
 			    value);
 	switch (kind) {
 	case FMAP_KERNEL:
 	case FMAP_OFF:
+	case FMAP_ADAPTIVE:
 		config->readahead.kind = kind;
 		return 0;
-	case FMAP_ADAPTIVE:
-		return -EOPNOTSUPP;
 	default:
 		return -EINVAL;
 	}

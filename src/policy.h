@@ -211,4 +211,109 @@ struct fmap_range fmap_window(const struct fmap_around *policy,
 			      const struct fmap_place *p,
 			      struct fmap_range asked);
 
+/* --- readahead=adaptive: ahead.c ---------------------------------------------- */
+
+/**
+ * struct fmap_spot - where a fault is, and how much may be read for it
+ * @index:	faulting page of the file
+ * @last:	page that holds the file's last byte; not before @index
+ * @usual:	pages a request of the kernel's, at least one
+ * @most:	pages a request of a proven stream, not less than @usual
+ */
+struct fmap_spot {
+	unsigned long index;
+	unsigned long last;
+	unsigned int usual;
+	unsigned int most;
+};
+
+/* Pages that are looked at one by one on either side of a miss. */
+#define FMAP_CACHED_NEAR	64
+
+/**
+ * struct fmap_cached - which pages around a fault are in the page cache
+ * @before:	those just before it, bit 0 the nearest
+ * @after:	those just behind it, bit 0 the nearest
+ * @run_before:	pages before it without a gap, counted up to fmap_spot.most
+ * @run_after:	pages behind it without a gap, the same
+ * @evicted:	the faulting page was cached, and reclaimed not long ago
+ * @lost_before: the same is true of the page before @run_before
+ * @lost_after:	the same is true of the page behind @run_after
+ * @used_before: the furthest page of @run_before is mapped
+ * @used_after:	the furthest page of @run_after is mapped
+ * @recent_before: the page before the fault was the end of a request a moment ago
+ * @recent_after: the page behind it was
+ */
+struct fmap_cached {
+	unsigned long before;
+	unsigned long after;
+	unsigned int run_before;
+	unsigned int run_after;
+	bool evicted;
+	bool lost_before;
+	bool lost_after;
+	bool used_before;
+	bool used_after;
+	bool recent_before;
+	bool recent_after;
+};
+
+/**
+ * enum fmap_read_reason - why an adaptive request is as it is
+ * @FMAP_READ_ONE:	nothing says that the neighbours will be wanted
+ * @FMAP_READ_AROUND:	nothing is known of the file yet: about what the kernel reads
+ * @FMAP_READ_RUN:	continues what may be a short run
+ * @FMAP_READ_STREAM:	continues a long run, forward or backward
+ * @FMAP_READ_NOTHING:	a marker, but of no stream
+ */
+enum fmap_read_reason {
+	FMAP_READ_ONE,
+	FMAP_READ_AROUND,
+	FMAP_READ_RUN,
+	FMAP_READ_STREAM,
+	FMAP_READ_NOTHING,
+};
+
+/**
+ * struct fmap_request - pages to be read
+ * @first:	first page
+ * @nr:		how many, all of them in the file
+ * @mark:	the one of them whose fault asks for more; @nr: none
+ * @forward:	of a stream, its direction
+ * @why:	the reason
+ */
+struct fmap_request {
+	unsigned long first;
+	unsigned int nr;
+	unsigned int mark;
+	bool forward;
+	enum fmap_read_reason why;
+};
+
+/* So many isolated misses of a file are read around before it is taken as random. */
+#define FMAP_LONE_FEW	4
+
+/* Of the pages of a file at which a request ended, so many are remembered. */
+#define FMAP_RECENT	16
+
+/**
+ * struct fmap_reads - what readahead=adaptive remembers of a file
+ * @recent:	first and last pages of what was read a moment ago, each where fmap_lot()
+ *		says
+ * @lone:	isolated misses that were read around, up to %FMAP_LONE_FEW
+ *
+ * All zero: nothing is known. Written without a lock: an update that is lost does
+ * not matter.
+ */
+struct fmap_reads {
+	unsigned int recent[FMAP_RECENT];
+	unsigned char lone;
+};
+
+struct fmap_request fmap_request_around(const struct fmap_spot *s, unsigned int pages);
+struct fmap_request fmap_request_miss(const struct fmap_spot *s,
+				      const struct fmap_cached *c, unsigned char *lone);
+struct fmap_request fmap_request_marker(const struct fmap_spot *s,
+					const struct fmap_cached *c);
+
 #endif /* _FMAPFS_POLICY_H */

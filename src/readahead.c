@@ -22,6 +22,28 @@ static unsigned int fmap_misses_after_this(const struct file_ra_state *ra)
 	return misses < FMAP_LOTS_OF_MISSES * 10 ? misses + 1 : misses;
 }
 
+/* Advice to the open file: fadvise(2) sets one or the other, for all of it. */
+static bool fmap_is_advised(const struct fmap_fault *f)
+{
+	return f->file->f_mode & FMODE_RANDOM ||
+	       f->file->f_ra.ra_pages != inode_to_bdi(f->mapping->host)->ra_pages;
+}
+
+/*
+ * The policy that counts: advice comes first, and so do the ways of the kernel with
+ * code, which is run here and there.
+ */
+static enum fmap_policy_kind fmap_ra_kind(const struct fmap_fault *f)
+{
+	enum fmap_policy_kind kind = f->readahead.kind;
+
+	if (kind == FMAP_ADAPTIVE && f->vm_flags & VM_EXEC)
+		return FMAP_KERNEL;
+	if ((kind == FMAP_ADAPTIVE || kind == FMAP_SIZE) && fmap_is_advised(f))
+		return FMAP_KERNEL;
+	return kind;
+}
+
 /*
  * Which synchronous readahead does a miss get? Follows the order of
  * do_sync_mmap_readahead() (7.2), without its effects. VM_HUGEPAGE does not
@@ -41,6 +63,8 @@ static enum fmap_counter fmap_plan_sync(const struct fmap_fault *f)
 		return FMAP_sra_seq;
 	if (f->vm_flags & FMAP_EXEC_RA_FLAG)
 		return FMAP_sra_exec;
+	if (fmap_ra_kind(f) == FMAP_ADAPTIVE)
+		return FMAP_sra_adapt;
 	if (fmap_misses_after_this(ra) > FMAP_LOTS_OF_MISSES)
 		return FMAP_sra_skip_lotsamiss;
 	return FMAP_sra_around;
@@ -53,7 +77,8 @@ static enum fmap_counter fmap_plan_sync(const struct fmap_fault *f)
  * In a mapping with large folios the kernel's read-around picks folio orders
  * with page_cache_ra_order(), which is not exported. What we can call fills the
  * cache with the smallest folios. Where the kernel would not, every later scan
- * would pay for that.
+ * would pay for that. What readahead=adaptive and SIZE ask for takes another way,
+ * see fmap_read_request().
  */
 bool fmap_around_needs_lower(const struct fmap_fault *f)
 {
@@ -61,6 +86,8 @@ bool fmap_around_needs_lower(const struct fmap_fault *f)
 		return false;
 	switch (fmap_plan_sync(f)) {
 	case FMAP_sra_around:
+		if (fmap_ra_kind(f) == FMAP_SIZE)
+			return false;
 		return !FMAP_AROUND_IS_SMALL || mapping_min_folio_order(f->mapping);
 	case FMAP_sra_exec:
 		return exec_folio_order() || mapping_min_folio_order(f->mapping);
@@ -83,13 +110,17 @@ static void fmap_count_miss(struct fmap_fault *f)
 	}
 }
 
-/*
- * Read @nr pages from ractl's index, marking the page @ahead before their end,
- * but nothing beyond the page that holds the file's last byte. Follows
- * do_page_cache_ra() (7.2).
+/**
+ * fmap_ra_range - read so many pages, in the smallest folios
+ * @f:		the fault; invalidate_lock not held
+ * @ractl:	its index is the first page
+ * @nr:		how many pages, but none beyond the one that holds the file's last byte
+ * @ahead:	where the marker goes, counted from their end; 0: none
+ *
+ * Follows do_page_cache_ra() (7.2).
  */
-static void fmap_ra_range(struct fmap_fault *f, struct readahead_control *ractl,
-			  unsigned long nr, unsigned long ahead)
+void fmap_ra_range(struct fmap_fault *f, struct readahead_control *ractl,
+		   unsigned long nr, unsigned long ahead)
 {
 	loff_t size = i_size_read(f->mapping->host);
 	pgoff_t index = readahead_index(ractl);
@@ -129,6 +160,13 @@ static void fmap_choose_around(struct fmap_fault *f)
 	ra->start = f->index - min_t(pgoff_t, f->index, pages / 2);
 	ra->size = pages;
 	ra->async_size = pages / 4;
+}
+
+static void fmap_read_around(struct fmap_fault *f)
+{
+	fmap_choose_around(f);
+	f->engine->drop(f, FMAP_drop_for_sync_ra);
+	fmap_read_window(f);
 }
 
 /*
@@ -175,9 +213,13 @@ void fmap_sync_readahead(struct fmap_fault *f)
 		break;
 	case FMAP_sra_around:
 		fmap_count_miss(f);
-		fmap_choose_around(f);
-		f->engine->drop(f, FMAP_drop_for_sync_ra);
-		fmap_read_window(f);
+		if (fmap_ra_kind(f) == FMAP_SIZE)
+			fmap_read_size_around(f);
+		else
+			fmap_read_around(f);
+		break;
+	case FMAP_sra_adapt:
+		fmap_read_adaptive(f);
 		break;
 	case FMAP_sra_exec:
 		fmap_choose_exec(f);
@@ -229,6 +271,33 @@ static enum fmap_counter fmap_plan_async(const struct fmap_fault *f)
 	return FMAP_ara_trigger;
 }
 
+static void fmap_marker_kernel(struct fmap_fault *f)
+{
+	struct file_ra_state *ra = &f->file->f_ra;
+	DEFINE_READAHEAD(ractl, f->file, ra, f->mapping, f->index);
+
+	fmap_fault_count(f, FMAP_ara_trigger);
+	f->engine->drop(f, FMAP_drop_for_async_ra);
+	page_cache_async_ra(&ractl, f->folio, ra->ra_pages);
+}
+
+static void fmap_marker(struct fmap_fault *f)
+{
+	switch (fmap_ra_kind(f)) {
+	case FMAP_ADAPTIVE:
+		fmap_marker_adaptive(f);
+		break;
+	case FMAP_SIZE:
+		fmap_count_hit(f);
+		fmap_marker_size(f);
+		break;
+	default:
+		fmap_count_hit(f);
+		fmap_marker_kernel(f);
+		break;
+	}
+}
+
 /**
  * fmap_async_readahead - readahead from a page that is cached
  * @f:	the fault; fault lock held, f->folio referenced and not locked
@@ -239,24 +308,15 @@ static enum fmap_counter fmap_plan_async(const struct fmap_fault *f)
 void fmap_async_readahead(struct fmap_fault *f)
 {
 	enum fmap_counter plan = fmap_plan_async(f);
-	struct file_ra_state *ra = &f->file->f_ra;
-	DEFINE_READAHEAD(ractl, f->file, ra, f->mapping, f->index);
 
 	fmap_fault_count(f, FMAP_ara_calls);
-	fmap_fault_count(f, plan);
-	switch (plan) {
-	case FMAP_ara_trigger:
-		fmap_count_hit(f);
-		f->engine->drop(f, FMAP_drop_for_async_ra);
-		page_cache_async_ra(&ractl, f->folio, ra->ra_pages);
-		break;
-	case FMAP_ara_no_marker:
-	case FMAP_ara_marker_is_reclaim:
-		fmap_count_hit(f);
-		break;
-	default:
-		break;
+	if (plan == FMAP_ara_trigger) {
+		fmap_marker(f);
+		return;
 	}
+	fmap_fault_count(f, plan);
+	if (plan == FMAP_ara_no_marker || plan == FMAP_ara_marker_is_reclaim)
+		fmap_count_hit(f);
 }
 
 static int fmap_read_triggers(struct fmap_fault *f)

@@ -223,6 +223,16 @@ FMAP_COUNTER(sra_around, sync_ra, sra_calls, \
 	"read-around: a window centred on the fault") \
 FMAP_COUNTER(sra_exec, sync_ra, sra_calls, \
 	"executable mapping (7.2): a window from the fault on, mmap_miss not asked") \
+FMAP_COUNTER(sra_adapt, sync_ra, sra_calls, \
+	"readahead=adaptive: by what is cached around the page") \
+FMAP_COUNTER(sra_adapt_one, sync_adapt, sra_adapt, \
+	"none: nothing says that more than this page will be wanted") \
+FMAP_COUNTER(sra_adapt_around, sync_adapt, sra_adapt, \
+	"the start of the file, or an isolated page while little is known: read around") \
+FMAP_COUNTER(sra_adapt_run, sync_adapt, sra_adapt, \
+	"the page continues a short run, forward or backward: up to 16 pages, or 32 over gaps") \
+FMAP_COUNTER(sra_adapt_stream, sync_adapt, sra_adapt, \
+	"the page continues a long run, forward or backward: larger the longer that is") \
 FMAP_COUNTER(sra_around_clamped_bof, sync_ra_more, none, \
 	"of sra_around: windows that start at the beginning of the file for want of room") \
 FMAP_COUNTER(sra_miss_inc, sync_ra_more, none, \
@@ -245,6 +255,14 @@ FMAP_COUNTER(ara_marker_is_reclaim, async_ra, ara_calls, \
 	"none: under writeback, where the marker's bit means reclaim") \
 FMAP_COUNTER(ara_trigger, async_ra, ara_calls, \
 	"marker page (PG_readahead): the next window is read") \
+FMAP_COUNTER(ara_adapt_stop, async_ra, ara_calls, \
+	"none: readahead=adaptive met a marker that is part of no stream") \
+FMAP_COUNTER(ara_adapt_forward, async_ra_more, none, \
+	"of ara_trigger, with readahead=adaptive: forward streams") \
+FMAP_COUNTER(ara_adapt_backward, async_ra_more, none, \
+	"of ara_trigger, with readahead=adaptive: backward streams") \
+FMAP_COUNTER(ara_pages_requested, async_ra_more, none, \
+	"of ara_trigger, with readahead=adaptive or SIZE: pages asked for") \
 FMAP_COUNTER(ara_miss_dec, async_ra_more, none, \
 	"mmap_miss lowered") \
 FMAP_COUNTER(ara_miss_zero, async_ra_more, none, \

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * readahead=adaptive in the kernel: what the policy sees of the page cache, and
+ * what it remembers of a file.
+ */
+#include <linux/backing-dev.h>
+#include <linux/pagemap.h>
+
+#include "fault.h"
+
+/* No disk is asked for more at once, whatever it says that it takes. */
+#define FMAP_REQUEST_MAX	(SZ_16M >> PAGE_SHIFT)
+
+static struct fmap_spot fmap_spot(const struct fmap_fault *f)
+{
+	const struct backing_dev_info *bdi = inode_to_bdi(f->mapping->host);
+	unsigned int usual = f->file->f_ra.ra_pages;
+	loff_t size = i_size_read(f->mapping->host);
+
+	return (struct fmap_spot) {
+		.index = f->index,
+		.last = max_t(pgoff_t, f->index, size ? (size - 1) >> PAGE_SHIFT : 0),
+		.usual = usual,
+		.most = max_t(unsigned long, usual,
+			      min_t(unsigned long, bdi->io_pages, FMAP_REQUEST_MAX)),
+	};
+}
+
+static bool fmap_is_page(const void *entry)
+{
+	return entry && !xa_is_value(entry);
+}
+
+/*
+ * How many pages are cached without a gap, from the one next to @index on, up to
+ * @most? *@lost: the one after the last of them has been evicted.
+ */
+static unsigned int fmap_cached_run(struct address_space *mapping, pgoff_t index,
+				    bool forward, unsigned int most, bool *lost)
+{
+	XA_STATE(xas, &mapping->i_pages, forward ? index + 1 : index - 1);
+	unsigned int n = 0;
+	void *entry = NULL;
+
+	if (!forward)
+		most = min_t(pgoff_t, most, index);
+	rcu_read_lock();
+	for (n = 0; n < most; n++) {
+		entry = forward ? xas_next(&xas) : xas_prev(&xas);
+		if (!fmap_is_page(entry))
+			break;
+	}
+	rcu_read_unlock();
+	*lost = xa_is_value(entry);
+	return n;
+}
+
+/* A bit for each of FMAP_CACHED_NEAR pages next to @index, bit 0 the nearest. */
+static unsigned long fmap_cached_near(struct address_space *mapping, pgoff_t index,
+				      bool forward)
+{
+	XA_STATE(xas, &mapping->i_pages, forward ? index + 1 : index - 1);
+	unsigned int most = FMAP_CACHED_NEAR, i;
+	unsigned long bits = 0;
+
+	if (!forward)
+		most = min_t(pgoff_t, most, index);
+	rcu_read_lock();
+	for (i = 0; i < most; i++)
+		if (fmap_is_page(forward ? xas_next(&xas) : xas_prev(&xas)))
+			bits |= BIT(i);
+	rcu_read_unlock();
+	return bits;
+}
+
+static void fmap_see_runs(const struct fmap_fault *f, unsigned int most,
+			  struct fmap_cached *c)
+{
+	c->run_before = fmap_cached_run(f->mapping, f->index, false, most,
+					&c->lost_before);
+	c->run_after = fmap_cached_run(f->mapping, f->index, true, most, &c->lost_after);
+}
+
+static bool fmap_is_recent(const struct fmap_reads *reads, pgoff_t index)
+{
+	return READ_ONCE(reads->recent[fmap_lot(index)]) == (unsigned int)index;
+}
+
+static void fmap_remember(struct fmap_reads *reads, pgoff_t index)
+{
+	WRITE_ONCE(reads->recent[fmap_lot(index)], (unsigned int)index);
+}
+
+/**
+ * fmap_adaptive_miss - choose what to read for a page that is not cached
+ * @f:	the fault; fault lock held
+ *
+ * Return: the request.
+ */
+struct fmap_request fmap_adaptive_miss(const struct fmap_fault *f)
+{
+	struct fmap_reads *reads = &f->fvo->inode->reads;
+	unsigned char was = READ_ONCE(reads->lone), lone = was;
+	const struct fmap_spot spot = fmap_spot(f);
+	struct fmap_cached c = {
+		.before = fmap_cached_near(f->mapping, f->index, false),
+		.after = fmap_cached_near(f->mapping, f->index, true),
+		.evicted = xa_is_value(xa_load(&f->mapping->i_pages, f->index)),
+	};
+	struct fmap_request r;
+
+	fmap_see_runs(f, spot.most, &c);
+	c.recent_before = c.run_before && fmap_is_recent(reads, f->index - 1);
+	c.recent_after = c.run_after && fmap_is_recent(reads, f->index + 1);
+	r = fmap_request_miss(&spot, &c, &lone);
+	if (lone != was)
+		WRITE_ONCE(reads->lone, lone);
+	fmap_remember(reads, r.first);
+	fmap_remember(reads, r.first + r.nr - 1);
+	return r;
+}
+
+/* Is a page of the file mapped here? Under the fault lock, like the fault itself. */
+static bool fmap_is_mapped(const struct vm_fault *vmf, pgoff_t index)
+{
+	const struct vm_area_struct *vma = vmf->vma;
+	bool mapped;
+
+	if (index < vma->vm_pgoff || index - vma->vm_pgoff >= vma_pages(vma))
+		return false;
+	rcu_read_lock();
+	mapped = fmap_count_ptes(vmf, index, 1, 1);
+	rcu_read_unlock();
+	return mapped;
+}
+
+/**
+ * fmap_adaptive_marker - choose what to read when a marker is met
+ * @f:	the fault; fault lock held
+ *
+ * Return: the request.
+ */
+struct fmap_request fmap_adaptive_marker(const struct fmap_fault *f)
+{
+	const struct fmap_spot spot = fmap_spot(f);
+	struct fmap_cached c = { };
+
+	fmap_see_runs(f, spot.most, &c);
+	c.used_before = c.run_before && fmap_is_mapped(f->vmf, f->index - c.run_before);
+	c.used_after = c.run_after && fmap_is_mapped(f->vmf, f->index + c.run_after);
+	return fmap_request_marker(&spot, &c);
+}
+
+/**
+ * fmap_size_marker - the next request of readahead=SIZE
+ * @f:	the fault, on a marker
+ *
+ * Return: so many pages behind those that are cached; %FMAP_READ_NOTHING if that are
+ * so many already.
+ */
+struct fmap_request fmap_size_marker(const struct fmap_fault *f)
+{
+	unsigned int pages = f->readahead.pages;
+	bool lost;
+	unsigned int ahead = 1 + fmap_cached_run(f->mapping, f->index, true, pages, &lost);
+
+	return (struct fmap_request) {
+		.first = f->index + ahead,
+		.nr = pages,
+		.forward = true,
+		.why = ahead > pages ? FMAP_READ_NOTHING : FMAP_READ_STREAM,
+	};
+}
+
+/**
+ * fmap_adaptive_open - a file is opened
+ * @fi:	our inode
+ *
+ * Whoever uses it now may use it in another way than others did: one isolated miss
+ * is read around again.
+ */
+void fmap_adaptive_open(struct fmap_inode *fi)
+{
+	unsigned char lone = READ_ONCE(fi->reads.lone);
+
+	if (lone)
+		WRITE_ONCE(fi->reads.lone, lone - 1);
+}
