@@ -19,8 +19,13 @@
 #define SHORT		4
 /* An isolated miss of an unknown file is read around like this at most. */
 #define AROUND_MAX	32
+/* See struct fmap_guess */
+#define FOLLOWED_BELIEVE 4
+#define FOLLOWED_MAX	8
 /* So many runs near a miss on one side, and none on the other, are one with gaps. */
 #define GAPPY		8
+/* At most so many pages are left out between two. */
+#define GAP_MAX		7
 
 static unsigned int lesser(unsigned int a, unsigned int b)
 {
@@ -115,27 +120,56 @@ static bool by_chance(const struct fmap_cached *c, unsigned int run)
 	return run < SHORT || 2 * (clutter(c->before) + clutter(c->after)) >= run;
 }
 
-static bool gappy(unsigned long side, unsigned long other)
+/*
+ * How long is a run of which the fault leaves out some pages, which are on one @side
+ * of it alone? 0: there is none. It is seen as many short ones at first, and then as
+ * what was read for them.
+ */
+static unsigned int run_with_gaps(unsigned long side, unsigned long other)
 {
-	return !other && count_bits(side & ~(side << 1)) >= GAPPY;
+	unsigned int gap, run = 0;
+
+	if (!side || other)
+		return 0;
+	if (count_bits(side & ~(side << 1)) >= GAPPY)
+		return RUN;
+	for (gap = 0; gap < GAP_MAX && !(side & 1); gap++)
+		side >>= 1;
+	for (; side & 1; side >>= 1)
+		run++;
+	return run >= RUN ? run : 0;
 }
 
 /* No page next to the fault is cached. */
+/*
+ * Are isolated misses of this file followed by the next page? Some are always read
+ * alone, to see whether that is still so.
+ */
+static bool is_followed(const struct fmap_spot *s, const struct fmap_guess *guess)
+{
+	return guess->followed >= FOLLOWED_BELIEVE && fmap_lot(s->index) < 12;
+}
+
 static struct fmap_request isolated(const struct fmap_spot *s,
 				    const struct fmap_cached *c,
-				    unsigned char *lone)
+				    struct fmap_guess *guess)
 {
+	unsigned int before = run_with_gaps(c->before, c->after);
+	unsigned int after = run_with_gaps(c->after, c->before);
 	struct fmap_request r;
 
 	if (!s->index)
 		return with_marker(from_here(s, true, s->usual, FMAP_READ_AROUND));
-	if (gappy(c->before, c->after))
-		return from_here(s, true, 2 * RUN, FMAP_READ_RUN);
-	if (gappy(c->after, c->before))
-		return from_here(s, false, 2 * RUN, FMAP_READ_RUN);
-	if (*lone == FMAP_LONE_FEW)
+	if (before || after)
+		return from_here(s, before, 2 * (before + after), FMAP_READ_RUN);
+	if (is_followed(s, guess))
+		return from_here(s, true, RUN + 1, FMAP_READ_RUN);
+	if (guess->lone == FMAP_LONE_FEW) {
+		if (guess->followed)
+			guess->followed--;
 		return one(s);
-	++*lone;
+	}
+	guess->lone++;
 	r = fmap_request_around(s, lesser(s->usual, AROUND_MAX));
 	r.mark = r.nr;
 	return r;
@@ -169,25 +203,27 @@ static struct fmap_request continued(const struct fmap_spot *s, bool forward,
  * fmap_request_miss - what to read for a page that is not cached
  * @s:		where it is
  * @c:		what is cached around it
- * @lone:	see struct fmap_reads; updated
+ * @guess:	of the file; updated
  *
  * Return: a request that has the page. %FMAP_READ_ONE: only that.
  */
 struct fmap_request fmap_request_miss(const struct fmap_spot *s,
-				      const struct fmap_cached *c, unsigned char *lone)
+				      const struct fmap_cached *c, struct fmap_guess *guess)
 {
 	bool forward = c->recent_before != c->recent_after ? c->recent_before :
 						c->run_before >= c->run_after;
 	unsigned int run = forward ? c->run_before : c->run_after;
 
 	if (!c->run_before && !c->run_after)
-		return isolated(s, c, lone);
+		return isolated(s, c, guess);
 	if (!(forward ? c->recent_before : c->recent_after)) {
 		if (by_chance(c, run))
 			return one(s);
 		/* It may have been cached for long: no stream before the next miss */
 		return from_here(s, forward, RUN, FMAP_READ_RUN);
 	}
+	if (forward && run == 1 && guess->followed < FOLLOWED_MAX)
+		guess->followed += 2;
 	return continued(s, forward, run, forward ? c->lost_before : c->lost_after,
 			 c->evicted);
 }

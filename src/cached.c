@@ -4,6 +4,7 @@
  * what it remembers of a file.
  */
 #include <linux/backing-dev.h>
+#include <linux/blkdev.h>
 #include <linux/pagemap.h>
 
 #include "fault.h"
@@ -11,9 +12,24 @@
 /* No disk is asked for more at once, whatever it says that it takes. */
 #define FMAP_REQUEST_MAX	(SZ_16M >> PAGE_SHIFT)
 
+/*
+ * The largest request of a stream. The disk may be asked for so much; but pages that
+ * are scattered in memory are a segment each, and with more of them than it takes the
+ * request would be split anywhere.
+ */
+static unsigned int fmap_request_most(const struct address_space *mapping)
+{
+	const struct inode *inode = mapping->host;
+	unsigned long most = min_t(unsigned long, inode_to_bdi(mapping->host)->io_pages,
+				   FMAP_REQUEST_MAX);
+
+	if (inode->i_sb->s_bdev && !mapping_large_folio_support(mapping))
+		most = min_t(unsigned long, most, bdev_max_segments(inode->i_sb->s_bdev));
+	return most;
+}
+
 static struct fmap_spot fmap_spot(const struct fmap_fault *f)
 {
-	const struct backing_dev_info *bdi = inode_to_bdi(f->mapping->host);
 	unsigned int usual = f->file->f_ra.ra_pages;
 	loff_t size = i_size_read(f->mapping->host);
 
@@ -21,8 +37,7 @@ static struct fmap_spot fmap_spot(const struct fmap_fault *f)
 		.index = f->index,
 		.last = max_t(pgoff_t, f->index, size ? (size - 1) >> PAGE_SHIFT : 0),
 		.usual = usual,
-		.most = max_t(unsigned long, usual,
-			      min_t(unsigned long, bdi->io_pages, FMAP_REQUEST_MAX)),
+		.most = max(usual, fmap_request_most(f->mapping)),
 	};
 }
 
@@ -100,7 +115,7 @@ static void fmap_remember(struct fmap_reads *reads, pgoff_t index)
 struct fmap_request fmap_adaptive_miss(const struct fmap_fault *f)
 {
 	struct fmap_reads *reads = &f->fvo->inode->reads;
-	unsigned char was = READ_ONCE(reads->lone), lone = was;
+	struct fmap_guess was = READ_ONCE(reads->guess), guess = was;
 	const struct fmap_spot spot = fmap_spot(f);
 	struct fmap_cached c = {
 		.before = fmap_cached_near(f->mapping, f->index, false),
@@ -112,9 +127,10 @@ struct fmap_request fmap_adaptive_miss(const struct fmap_fault *f)
 	fmap_see_runs(f, spot.most, &c);
 	c.recent_before = c.run_before && fmap_is_recent(reads, f->index - 1);
 	c.recent_after = c.run_after && fmap_is_recent(reads, f->index + 1);
-	r = fmap_request_miss(&spot, &c, &lone);
-	if (lone != was)
-		WRITE_ONCE(reads->lone, lone);
+	r = fmap_request_miss(&spot, &c, &guess);
+	/* Shared by all who map the file: written only if it says something new. */
+	if (memcmp(&was, &guess, sizeof(was)))
+		WRITE_ONCE(reads->guess, guess);
 	fmap_remember(reads, r.first);
 	fmap_remember(reads, r.first + r.nr - 1);
 	return r;
@@ -123,7 +139,7 @@ struct fmap_request fmap_adaptive_miss(const struct fmap_fault *f)
 /* Is a page of the file mapped here? Under the fault lock, like the fault itself. */
 static bool fmap_is_mapped(const struct vm_fault *vmf, pgoff_t index)
 {
-	const struct vm_area_struct *vma = vmf->vma;
+	struct vm_area_struct *vma = vmf->vma;
 	bool mapped;
 
 	if (index < vma->vm_pgoff || index - vma->vm_pgoff >= vma_pages(vma))
@@ -181,8 +197,10 @@ struct fmap_request fmap_size_marker(const struct fmap_fault *f)
  */
 void fmap_adaptive_open(struct fmap_inode *fi)
 {
-	unsigned char lone = READ_ONCE(fi->reads.lone);
+	struct fmap_guess guess = READ_ONCE(fi->reads.guess);
 
-	if (lone)
-		WRITE_ONCE(fi->reads.lone, lone - 1);
+	if (!guess.lone)
+		return;
+	guess.lone--;
+	WRITE_ONCE(fi->reads.guess, guess);
 }

@@ -297,22 +297,34 @@ struct fmap_request {
 #define FMAP_RECENT	16
 
 /**
+ * struct fmap_guess - what isolated misses of a file are like
+ * @lone:	how many were read around, up to %FMAP_LONE_FEW
+ * @followed:	grows with those after which the next page was wanted as well, shrinks
+ *		with those that were read alone
+ *
+ * All zero: nothing is known.
+ */
+struct fmap_guess {
+	unsigned char lone;
+	unsigned char followed;
+};
+
+/**
  * struct fmap_reads - what readahead=adaptive remembers of a file
  * @recent:	first and last pages of what was read a moment ago, each where fmap_lot()
  *		says
- * @lone:	isolated misses that were read around, up to %FMAP_LONE_FEW
+ * @guess:	see there
  *
- * All zero: nothing is known. Written without a lock: an update that is lost does
- * not matter.
+ * Written without a lock: an update that is lost does not matter.
  */
 struct fmap_reads {
 	unsigned int recent[FMAP_RECENT];
-	unsigned char lone;
+	struct fmap_guess guess;
 };
 
 struct fmap_request fmap_request_around(const struct fmap_spot *s, unsigned int pages);
 struct fmap_request fmap_request_miss(const struct fmap_spot *s,
-				      const struct fmap_cached *c, unsigned char *lone);
+				      const struct fmap_cached *c, struct fmap_guess *guess);
 struct fmap_request fmap_request_marker(const struct fmap_spot *s,
 					const struct fmap_cached *c);
 

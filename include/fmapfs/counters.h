@@ -230,7 +230,7 @@ FMAP_COUNTER(sra_adapt_one, sync_adapt, sra_adapt, \
 FMAP_COUNTER(sra_adapt_around, sync_adapt, sra_adapt, \
 	"the start of the file, or an isolated page while little is known: read around") \
 FMAP_COUNTER(sra_adapt_run, sync_adapt, sra_adapt, \
-	"the page continues a short run, forward or backward: up to 16 pages, or 32 over gaps") \
+	"what may be a short run, forward or backward: 16 pages, more if it leaves out some") \
 FMAP_COUNTER(sra_adapt_stream, sync_adapt, sra_adapt, \
 	"the page continues a long run, forward or backward: larger the longer that is") \
 FMAP_COUNTER(sra_around_clamped_bof, sync_ra_more, none, \

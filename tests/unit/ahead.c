@@ -141,7 +141,7 @@ static void fault(struct play *p, unsigned long page)
 
 	if (p->cached[page] != 1) {
 		p->misses++;
-		r = fmap_request_miss(&s, &c, &p->history.lone);
+		r = fmap_request_miss(&s, &c, &p->history.guess);
 		p->history.recent[fmap_lot(r.first)] = r.first;
 		p->history.recent[fmap_lot(r.first + r.nr - 1)] = r.first + r.nr - 1;
 		do_read(p, &r);
