@@ -17,7 +17,7 @@
 #define RUN		16
 /* So few pages together may be there by chance. */
 #define SHORT		4
-/* An isolated miss of an unknown file is read around like this at most. */
+/* So much at most is read on a guess: where a file begins, and for isolated misses. */
 #define AROUND_MAX	32
 /* See struct fmap_guess */
 #define FOLLOWED_BELIEVE 4
@@ -159,7 +159,8 @@ static struct fmap_request isolated(const struct fmap_spot *s,
 	struct fmap_request r;
 
 	if (!s->index)
-		return with_marker(from_here(s, true, s->usual, FMAP_READ_AROUND));
+		return with_marker(from_here(s, true, lesser(s->usual, AROUND_MAX),
+					     FMAP_READ_AROUND));
 	if (before || after)
 		return from_here(s, before, 2 * (before + after), FMAP_READ_RUN);
 	if (is_followed(s, guess))

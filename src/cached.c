@@ -17,7 +17,7 @@
  * are scattered in memory are a segment each, and with more of them than it takes the
  * request would be split anywhere.
  */
-static unsigned int fmap_request_most(const struct address_space *mapping)
+static unsigned int fmap_request_most(struct address_space *mapping)
 {
 	const struct inode *inode = mapping->host;
 	unsigned long most = min_t(unsigned long, inode_to_bdi(mapping->host)->io_pages,
