@@ -131,8 +131,11 @@ struct fmap_request fmap_adaptive_miss(const struct fmap_fault *f)
 	/* Shared by all who map the file: written only if it says something new. */
 	if (memcmp(&was, &guess, sizeof(was)))
 		WRITE_ONCE(reads->guess, guess);
-	fmap_remember(reads, r.first);
-	fmap_remember(reads, r.first + r.nr - 1);
+	/* Where a run goes on. */
+	if (r.forward || r.why == FMAP_READ_AROUND)
+		fmap_remember(reads, r.first + r.nr - 1);
+	if (!r.forward || r.why == FMAP_READ_AROUND)
+		fmap_remember(reads, r.first);
 	return r;
 }
 

@@ -9,8 +9,8 @@
 /*
  * Read what a policy of ours asks for, with a file_ra_state of its own: that of the
  * file is for read(2). Where the kernel reads in larger folios, have it choose them:
- * it takes a sequential read of just that size for the beginning of a stream, and
- * leaves the marker in the middle.
+ * it takes a sequential read for the beginning of a stream, reads all that it may, and
+ * leaves the marker behind what was asked for, or in the middle if that is all.
  */
 static void fmap_read_request(struct fmap_fault *f, const struct fmap_request *r)
 {
@@ -21,7 +21,7 @@ static void fmap_read_request(struct fmap_fault *f, const struct fmap_request *r
 	DEFINE_READAHEAD(ractl, f->file, &ra, f->mapping, r->first);
 
 	if (mapping_large_folio_support(f->mapping) && !FMAP_AROUND_IS_SMALL)
-		page_cache_sync_ra(&ractl, r->nr);
+		page_cache_sync_ra(&ractl, r->mark);
 	else
 		fmap_ra_range(f, &ractl, r->nr, r->nr - r->mark);
 }

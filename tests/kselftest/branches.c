@@ -198,30 +198,6 @@ TEST_F(branches, native)
 
 /* --- readahead ----------------------------------------------------------------- */
 
-static void set_readahead(long long kib)
-{
-	char path[128], text[32];
-	struct stat st;
-
-	if (stat(fmap_lower(), &st))
-		fmap_die("%s", fmap_lower());
-	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb",
-		 major(st.st_dev), minor(st.st_dev));
-	snprintf(text, sizeof(text), "%lld", kib);
-	if (fmap_write_file(path, text))
-		fmap_die("%s", path);
-}
-
-static long long get_readahead(void)
-{
-	struct stat st;
-
-	if (stat(fmap_lower(), &st))
-		fmap_die("%s", fmap_lower());
-	return fmap_read_number(fmap_at("/sys/class/bdi", "%u:%u/read_ahead_kb",
-					major(st.st_dev), minor(st.st_dev)).s);
-}
-
 /* A miss and a hit of a file whose readahead is switched off. */
 static void miss_and_hit(const char *path, size_t page)
 {
@@ -237,11 +213,11 @@ static void miss_and_hit(const char *path, size_t page)
 
 TEST_F(branches, readahead_is_off)
 {
-	long long kib = get_readahead();
+	long long kib = fmap_get_readahead(fmap_lower());
 
-	set_readahead(0);
+	fmap_set_readahead(fmap_lower(), 0);
 	miss_and_hit(self->mnt.s, self->page);
-	set_readahead(kib);
+	fmap_set_readahead(fmap_lower(), kib);
 	COUNT();
 	EXPECT_COUNT(1, self->d, sra_skip_disabled);
 	EXPECT_LE(1, self->d.ara_skip_disabled);

@@ -424,6 +424,38 @@ static inline long fmap_resident(const char *path)
 	return n;
 }
 
+/* The kernel's knob for the filesystem that @path is on. */
+static inline struct fmap_path fmap_readahead_knob(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		fmap_die("%s", path);
+	return fmap_at("/sys/class/bdi", "%u:%u/read_ahead_kb", major(st.st_dev),
+		       minor(st.st_dev));
+}
+
+static inline long long fmap_get_readahead(const char *path)
+{
+	struct fmap_path knob = fmap_readahead_knob(path);
+	long long kib = fmap_read_number(knob.s);
+
+	if (kib < 0)
+		fmap_die("%s", knob.s);
+	return kib;
+}
+
+/* For files that are opened from now on. */
+static inline void fmap_set_readahead(const char *path, long long kib)
+{
+	struct fmap_path knob = fmap_readahead_knob(path);
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", kib);
+	if (fmap_write_file(knob.s, text))
+		fmap_die("%s", knob.s);
+}
+
 /*
  * Take a file out of the page cache; @path is on the lower filesystem.
  * Return: pages that stayed. Mapped ones do.

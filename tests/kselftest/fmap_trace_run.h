@@ -56,20 +56,10 @@ static inline void fmap_trace_init(struct fmap_trace *t, const struct fmap_mappi
 	t->warm = warm;
 }
 
+/* What a request of the kernel's is like on the filesystem that @path is on. */
 static inline unsigned long fmap_ra_pages(const char *path)
 {
-	char sys[128];
-	struct stat st;
-	long long kib;
-
-	if (stat(path, &st))
-		fmap_die("%s", path);
-	snprintf(sys, sizeof(sys), "/sys/class/bdi/%u:%u/read_ahead_kb",
-		 major(st.st_dev), minor(st.st_dev));
-	kib = fmap_read_number(sys);
-	if (kib < 0)
-		fmap_die("%s", sys);
-	return kib * 1024 / fmap_page();
+	return fmap_get_readahead(path) * 1024 / fmap_page();
 }
 
 /* The file at @lower, in the state that the trace begins with. */

@@ -84,12 +84,8 @@ refused "an unknown option" EINVAL "fmapfs: Unknown parameter 'colour'" "$below"
 refused "an unknown flag" EINVAL "fmapfs: Unknown parameter 'fast'" "$below" fast
 for wrong in engine=warp install=by-hand around=3k around=2k around=4m around=5000 \
 	     around=-1 around=64kk around=0 around=SIZE readahead=1 readahead=32m \
-	     readahead=table; do
+	     readahead=table readahead=4095 readahead=0; do
 	refused "$wrong" EINVAL "fmapfs: $wrong: not allowed, expected" "$below" "$wrong"
-done
-for later in readahead=adaptive readahead=64k; do
-	refused "$later, not built yet" EINVAL \
-		"fmapfs: $later: not supported by this version" "$below" "$later"
 done
 for option in engine install around readahead; do
 	refused "$option without a value" EINVAL "fmapfs: $option= wants a value" \
@@ -248,7 +244,9 @@ for pair in engine=native:engine=native engine=hold:engine=hold \
 	    around=4096:around=4k around=65536:around=64k \
 	    around=64K:around=64k around=1024k:around=1m around=2M:around=2m \
 	    around=table:around=table around=off:around=off \
-	    around=adaptive:around=adaptive readahead=off:readahead=off; do
+	    around=adaptive:around=adaptive readahead=off:readahead=off \
+	    readahead=adaptive:readahead=adaptive readahead=12K:readahead=12k \
+	    readahead=16384k:readahead=16m; do
 	ktap_test_result "${pair%:*} is shown, and mounts again" \
 		round_trip "${pair%:*}" "${pair#*:}"
 	umount "$at"
