@@ -41,9 +41,25 @@ static struct fmap_spot fmap_spot(const struct fmap_fault *f)
 	};
 }
 
+/*
+ * The entry @n pages away. Looked up from the root each time: xas_next() and xas_prev()
+ * lose their way in the entries of a large folio.
+ */
+static void *fmap_entry(struct xa_state *xas, pgoff_t index, bool forward, unsigned int n)
+{
+	xas_set(xas, forward ? index + n : index - n);
+	return xas_load(xas);
+}
+
 static bool fmap_is_page(const void *entry)
 {
 	return entry && !xa_is_value(entry);
+}
+
+/* How far can one go? Not beyond the first page of a file. */
+static unsigned int fmap_room(pgoff_t index, bool forward, unsigned int most)
+{
+	return forward ? most : min_t(pgoff_t, most, index);
 }
 
 /*
@@ -53,15 +69,13 @@ static bool fmap_is_page(const void *entry)
 static unsigned int fmap_cached_run(struct address_space *mapping, pgoff_t index,
 				    bool forward, unsigned int most, bool *lost)
 {
-	XA_STATE(xas, &mapping->i_pages, forward ? index + 1 : index - 1);
-	unsigned int n = 0;
+	unsigned int room = fmap_room(index, forward, most), n;
+	XA_STATE(xas, &mapping->i_pages, index);
 	void *entry = NULL;
 
-	if (!forward)
-		most = min_t(pgoff_t, most, index);
 	rcu_read_lock();
-	for (n = 0; n < most; n++) {
-		entry = forward ? xas_next(&xas) : xas_prev(&xas);
+	for (n = 0; n < room; n++) {
+		entry = fmap_entry(&xas, index, forward, n + 1);
 		if (!fmap_is_page(entry))
 			break;
 	}
@@ -74,15 +88,13 @@ static unsigned int fmap_cached_run(struct address_space *mapping, pgoff_t index
 static unsigned long fmap_cached_near(struct address_space *mapping, pgoff_t index,
 				      bool forward)
 {
-	XA_STATE(xas, &mapping->i_pages, forward ? index + 1 : index - 1);
-	unsigned int most = FMAP_CACHED_NEAR, i;
+	unsigned int room = fmap_room(index, forward, FMAP_CACHED_NEAR), i;
+	XA_STATE(xas, &mapping->i_pages, index);
 	unsigned long bits = 0;
 
-	if (!forward)
-		most = min_t(pgoff_t, most, index);
 	rcu_read_lock();
-	for (i = 0; i < most; i++)
-		if (fmap_is_page(forward ? xas_next(&xas) : xas_prev(&xas)))
+	for (i = 0; i < room; i++)
+		if (fmap_is_page(fmap_entry(&xas, index, forward, i + 1)))
 			bits |= BIT(i);
 	rcu_read_unlock();
 	return bits;

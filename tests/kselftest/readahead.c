@@ -316,6 +316,7 @@ TEST_F(readahead, by_rule)
 	COUNT();
 	EXPECT_COUNT(0, self->c, sra_adapt);
 	EXPECT_TRUE(cached(self, 998, 1002));
+	EXPECT_EQ(0, fmap_write_file(fmap_at(fmap_env("FMAP_DEBUGFS"), "rules").s, "clear"));
 }
 
 /* What a stream has used is reclaimed: there is room for no more than is left. */
