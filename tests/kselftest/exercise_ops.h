@@ -513,7 +513,7 @@ static const char * const remount_options[] = {
 	"engine=retry", "install=insert", "around=table", "engine=hold",
 	"readahead=off", "around=off", "engine=native", "install=handover",
 	"around=64k", "engine=pin", "around=kernel", "readahead=kernel",
-	"around=adaptive",
+	"around=adaptive", "readahead=adaptive", "readahead=256k",
 };
 
 static inline long do_remount(const struct op *op, enum side side)

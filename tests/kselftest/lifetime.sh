@@ -285,7 +285,7 @@ test_remount() {
 	echo "loop 6 400" >&8
 	for _ in 1 2 3 4 5 6 7 8; do
 		for options in engine=native around=64k engine=pin around=off \
-			       around=table readahead=off around=adaptive around=kernel \
+			       around=table readahead=off around=adaptive around=kernel readahead=adaptive \
 			       readahead=kernel; do
 			mount -o "remount,$options" "$at" || return 1
 		done

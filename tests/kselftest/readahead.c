@@ -5,6 +5,7 @@
  * scripts/bench/cold's to say, and what else the policy would choose tests/unit/ahead.c's.
  */
 #include "fmap_model.h"
+#include "fmap_tracing.h"
 
 #define FILE_PAGES	4096
 /* The kernel's knob, in pages: what streams are to outgrow. */
@@ -85,12 +86,23 @@ static void touch(const FIXTURE_DATA(readahead) *self, unsigned int page)
 		fmap_die("page %u is not what was written", page);
 }
 
+/* Pages that have been read; on a disk, once it is idle. */
+static long resident(const FIXTURE_DATA(readahead) *self)
+{
+	if (!fmap_on_brd())
+		fmap_await_reads(self->lower.s);
+	return fmap_resident(self->lower.s);
+}
+
 static bool cached(const FIXTURE_DATA(readahead) *self, unsigned int first, unsigned int end)
 {
 	size_t pages, i;
-	unsigned char *vec = fmap_residency(self->lower.s, &pages);
+	unsigned char *vec;
 	bool good = true;
 
+	if (!fmap_on_brd())
+		fmap_await_reads(self->lower.s);
+	vec = fmap_residency(self->lower.s, &pages);
 	for (i = 0; i < pages; i++)
 		if (vec[i] != (i >= first && i < end)) {
 			printf("# page %zu: cached %d\n", i, vec[i]);
@@ -183,7 +195,7 @@ TEST_F(readahead, random_pages_are_read_alone)
 	EXPECT_COUNT(n, self->c, sra_adapt);
 	EXPECT_COUNT(4, self->c, sra_adapt_around);
 	EXPECT_COUNT(n - 4, self->c, sra_adapt_one);
-	EXPECT_EQ(4 * KNOB + n - 4, fmap_resident(self->lower.s));
+	EXPECT_EQ(4 * KNOB + n - 4, resident(self));
 
 	begin(self, NULL, PROT_READ);
 	for (i = 0; i < n; i++)
@@ -204,7 +216,7 @@ TEST_F(readahead, values)
 	EXPECT_GE(2 * n * 3 / 4, self->c.flt_miss);
 	EXPECT_LE(1, self->c.sra_adapt_one);
 	EXPECT_LE(n / 2, self->c.sra_adapt_run);
-	EXPECT_GE(20 * n, fmap_resident(self->lower.s));
+	EXPECT_GE(20 * n, resident(self));
 }
 
 static void advise(const FIXTURE_DATA(readahead) *self, int advice)
@@ -259,7 +271,7 @@ TEST_F(readahead, code_is_as_in_the_kernel)
 	touch(self, 1000);
 	COUNT();
 	EXPECT_COUNT(0, self->c, sra_adapt);
-	EXPECT_EQ(KNOB, fmap_resident(self->lower.s));
+	EXPECT_EQ(KNOB, resident(self));
 }
 
 TEST_F(readahead, the_knob_disables)
@@ -334,7 +346,7 @@ TEST_F(readahead, memory_is_short)
 	/* The next marker is where the next request begins */
 	fmap_read_counters(&self->before);
 	do {
-		marker = fmap_resident(self->lower.s);
+		marker = resident(self);
 		touch(self, at++);
 		COUNT();
 	} while (!self->c.ara_trigger && at < FILE_PAGES);
@@ -342,7 +354,7 @@ TEST_F(readahead, memory_is_short)
 	for (; at < marker; at++)
 		touch(self, at);
 	EXPECT_EQ(0, madvise(self->map, (marker - left) * fmap_page(), 21 /* MADV_PAGEOUT */));
-	if (fmap_resident(self->lower.s) > 256 + left)
+	if (resident(self) > 256 + left)
 		SKIP(return, "pages that are not reclaimed");
 	COUNT();
 	asked = self->c.ara_pages_requested;

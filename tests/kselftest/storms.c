@@ -287,12 +287,12 @@ static void do_remount(variant_t v, uint64_t *seed)
 		"engine=retry", "install=handover", "engine=hold", "around=table",
 		"install=insert", "engine=native", "around=kernel", "engine=pin",
 		"install=insert,around=64k", "engine=hold,install=handover",
-		"around=adaptive",
+		"around=adaptive", "readahead=adaptive", "readahead=256k",
 	};
 
 	fmap_remount(options[fmap_rand(seed) % (sizeof(options) / sizeof(options[0]))]);
 	grant(10, 5);
-	fmap_remount("around=kernel");
+	fmap_remount("around=kernel,readahead=kernel");
 	fmap_remount(v->options);
 }
 
