@@ -161,9 +161,11 @@ static uint64_t sigbus(const struct result *r)
 	       c[C_flt_sigbus_io] + c[C_mkw_sigbus] + c[C_low_sigbus];
 }
 
-static uint64_t ra_windows(const struct result *r)
+static uint64_t ra_at_miss(const struct result *r)
 {
-	return r->d.c[C_sra_seq] + r->d.c[C_sra_around] + r->d.c[C_ara_trigger];
+	const uint64_t *c = r->d.c;
+
+	return c[C_sra_seq] + c[C_sra_around] + c[C_sra_adapt] - c[C_sra_adapt_one];
 }
 
 /* Pages that came into page tables: by windows, and one by each ->fault. */
@@ -203,8 +205,8 @@ static void print_table(const struct result *r)
 	    num(c[C_flt_done_minor]), num(c[C_flt_done_major]),
 	    num(c[C_flt_retry]));
 	row("  not in the page cache", c[C_flt_miss], "");
-	row("  readahead windows", ra_windows(r), "  %s at a miss, %s in advance",
-	    num(c[C_sra_seq] + c[C_sra_around]), num(c[C_ara_trigger]));
+	row("  readahead windows", ra_at_miss(r) + c[C_ara_trigger],
+	    "  %s at a miss, %s in advance", num(ra_at_miss(r)), num(c[C_ara_trigger]));
 	row("  waits for a page lock", c[C_lck_wait_dropped] + c[C_lck_wait_held], "");
 	row("first writes (mkwrite)", c[C_mkw_calls], "");
 	if (c[C_flt_delegated] + c[C_flt_native])
