@@ -331,6 +331,19 @@ TEST_F(readahead, by_rule)
 	EXPECT_EQ(0, fmap_write_file(fmap_at(fmap_env("FMAP_DEBUGFS"), "rules").s, "clear"));
 }
 
+/* The marker that read-around has left is part of no stream: it goes, and that is all. */
+TEST_F(readahead, a_marker_is_no_stream)
+{
+	begin(self, "readahead=kernel", PROT_READ);
+	touch(self, 1000);
+	fmap_remount("readahead=adaptive");
+	touch(self, 1000 + KNOB / 4);
+	COUNT();
+	EXPECT_COUNT(1, self->c, ara_adapt_stop);
+	EXPECT_COUNT(0, self->c, ara_trigger);
+	EXPECT_EQ(KNOB, resident(self));
+}
+
 /* What a stream has used is reclaimed: there is room for no more than is left. */
 TEST_F(readahead, memory_is_short)
 {
