@@ -332,7 +332,7 @@ void fmap_config_init(struct fmap_config *config)
 		.engine		= &fmap_engines[FMAP_ENGINE_PIN],
 		.installer	= &fmap_installers[FMAP_INSTALL_HANDOVER],
 		.around		= { .kind = FMAP_ADAPTIVE, .pages = 1 },
-		.readahead	= { .kind = FMAP_KERNEL, .pages = 1 },
+		.readahead	= { .kind = FMAP_ADAPTIVE, .pages = 1 },
 	};
 }
 

@@ -211,7 +211,7 @@ shows() {
 
 test_defaults() {
 	mount -t fmapfs "$below" "$at" || return 1
-	shows rw engine=pin install=handover around=adaptive readahead=kernel
+	shows rw engine=pin install=handover around=adaptive readahead=adaptive
 }
 ktap_test_result "the defaults are shown" test_defaults
 
