@@ -297,7 +297,7 @@ static enum fmap_step fmap_check_folio(struct fmap_fault *f)
 {
 	struct folio *folio = f->folio;
 
-	if (fmap_fault_trigger(f, FMAP_TRG_pause_locked))
+	while (fmap_fault_trigger(f, FMAP_TRG_pause_locked))
 		fmap_pause();
 	/* Truncated, punched or reclaimed before we had the lock. */
 	if (folio->mapping != f->mapping) {

@@ -53,6 +53,6 @@ FMAP_TRIGGER(pause_lookup, \
 FMAP_TRIGGER(pause_dropped, \
 	"->fault sleeps 100 ms after it has dropped the fault lock") \
 FMAP_TRIGGER(pause_locked, \
-	"->fault sleeps 100 ms holding the folio lock")
+	"->fault sleeps holding the folio lock: one fault, 100 ms for each of the count")
 
 #endif /* _FMAPFS_TRIGGERS_H */
