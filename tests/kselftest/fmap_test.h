@@ -331,19 +331,25 @@ struct fmap_usage {
 	long long pgmajfault;
 };
 
-static inline long long fmap_vmstat(const char *name)
+/* Of a file of lines "NAME NUMBER", or -1. */
+static inline long long fmap_find_number(const char *path, const char *name)
 {
-	FILE *f = fopen("/proc/vmstat", "r");
+	FILE *f = fopen(path, "r");
 	char key[64];
 	long long value, found = -1;
 
 	if (!f)
-		fmap_die("/proc/vmstat");
+		fmap_die("%s", path);
 	while (fscanf(f, "%63s %lld", key, &value) == 2)
 		if (!strcmp(key, name))
 			found = value;
 	fclose(f);
 	return found;
+}
+
+static inline long long fmap_vmstat(const char *name)
+{
+	return fmap_find_number("/proc/vmstat", name);
 }
 
 /* Reads vmstat first, then rusage: touches nothing new in between. */

@@ -351,13 +351,13 @@ static inline unsigned char *reserve(void *at)
 	return p;
 }
 
-static inline void map_place(struct place *place, int flags)
+static inline void map_place(struct place *place, int fd, int flags)
 {
 	place->slot[0] = reserve(NULL);
 	place->slot[1] = reserve(NULL);
 	place->flags = flags;
 	must(mmap(place->slot[0], MAP_BYTES, PROT_READ | PROT_WRITE, flags | MAP_FIXED,
-		  storm->fd, 0) == place->slot[0], "mmap");
+		  fd, 0) == place->slot[0], "mmap");
 	atomic_store(&place->at, place->slot[0]);
 }
 
@@ -378,6 +378,23 @@ static inline void move_place(struct place *place)
 	reserve(from);
 	atomic_store(&place->at, to);
 	atomic_fetch_add(&place->moves, 1);
+}
+
+/* --- the page cache -------------------------------------------------------- */
+
+/* Written back, without waiting for a journal. */
+static inline void make_clean(void)
+{
+	must(!sync_file_range(storm->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE |
+			      SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER),
+	     "sync_file_range");
+	madvise(storm->map, PAGES * storm->page, MADV_DONTNEED);
+}
+
+static inline void make_cold(void)
+{
+	make_clean();
+	posix_fadvise(storm->fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 /* --- begin and end ---------------------------------------------------------- */
@@ -405,7 +422,7 @@ static inline void storm_start(uint64_t seed)
 {
 	int i;
 
-	map_place(&storm->places[0], MAP_SHARED);
+	map_place(&storm->places[0], storm->fd, MAP_SHARED);
 	for (i = 0; i < READERS; i++) {
 		struct reader *r = &storm->readers[i];
 
@@ -416,7 +433,8 @@ static inline void storm_start(uint64_t seed)
 		r->place = &storm->places[0];
 		if (r->kind == SHARED_OWN || r->kind == PRIVATE) {
 			r->place = &storm->places[i];
-			map_place(r->place, r->kind == PRIVATE ? MAP_PRIVATE : MAP_SHARED);
+			map_place(r->place, storm->fd,
+				  r->kind == PRIVATE ? MAP_PRIVATE : MAP_SHARED);
 		}
 	}
 	for (i = 0; i < READERS; i++)

@@ -23,9 +23,13 @@
 #include <time.h>
 
 #include "storm.h"
+#include "storm_memory.h"
+#include "storm_mounts.h"
 
 /* From here on the rare branches must have been taken. */
 #define LONG		100
+/* From here on compaction must have moved a page of the file. */
+#define SOME		20
 /* How far beyond the bounds to go on for a rare branch. */
 #define PATIENCE	6
 
@@ -150,21 +154,6 @@ static void write_generation(uint64_t *seed, unsigned int pages)
 	generation++;
 	while (pages--)
 		write_page(fmap_rand(seed) % PAGES, generation);
-}
-
-/* Written back, without waiting for a journal. */
-static void make_clean(void)
-{
-	must(!sync_file_range(storm->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE |
-			      SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER),
-	     "sync_file_range");
-	madvise(storm->map, PAGES * storm->page, MADV_DONTNEED);
-}
-
-static void make_cold(void)
-{
-	make_clean();
-	posix_fadvise(storm->fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 /*
@@ -387,34 +376,39 @@ static void wait_for_folio(void *go)
 		_exit(1);
 }
 
-/* Does @pid sleep in a kernel function whose name begins so? Waits a while for it. */
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { };
+
+	must(!waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT), "waitid");
+	return info.si_pid == pid;
+}
+
+static void read_line(const char *path, char *line, int size)
+{
+	FILE *f = fopen(path, "r");
+
+	line[0] = '\0';
+	if (f && !fgets(line, size, f))
+		line[0] = '\0';
+	if (f)
+		fclose(f);
+}
+
+/* Does @pid sleep in a kernel function whose name begins so? Waits until it does or ends. */
 static bool sleeps_in(pid_t pid, const char *function)
 {
 	char path[64], name[64];
-	int tries = 200;
-	FILE *f;
+	int tries = 60000;
 
 	snprintf(path, sizeof(path), "/proc/%d/wchan", pid);
-	while (tries--) {
-		name[0] = '\0';
-		f = fopen(path, "r");
-		if (!f)
-			return false;
-		if (!fgets(name, sizeof(name), f))
-			name[0] = '\0';
-		fclose(f);
+	while (tries-- && !has_ended(pid)) {
+		read_line(path, name, sizeof(name));
 		if (!strncmp(name, function, strlen(function)))
 			return true;
 		usleep(300);
 	}
 	return false;
-}
-
-static void arm(const char *text)
-{
-	struct fmap_path path = fmap_at(fmap_env("FMAP_DEBUGFS"), "trigger");
-
-	must(!fmap_write_file(path.s, text), text);
 }
 
 /*
@@ -434,9 +428,10 @@ static unsigned long kill_victims(variant_t v)
 		victims[i] = child(wait_for_folio, go);
 	if (v->native)
 		fmap_remount("engine=pin");
-	arm("pause_locked 1 /" KILL_FILE);
+	/* Far longer than it takes. */
+	fmap_arm("pause_locked 600 /" KILL_FILE);
 	holder = child(hold_folio, NULL);
-	sleeps_in(holder, "msleep");
+	must(sleeps_in(holder, "msleep"), "nobody holds the folio");
 	if (v->native)
 		fmap_remount(v->options);
 	atomic_store(go, true);
@@ -456,6 +451,7 @@ static unsigned long kill_victims(variant_t v)
 	}
 	if (!sleeps_in(holder, "msleep"))
 		waiting = 0;
+	fmap_arm("pause_locked 0");
 	if (reap(holder))
 		complain("the holder was killed", 0, 0);
 	if (kill_map[1] != pattern(1, 1))
@@ -465,13 +461,29 @@ static unsigned long kill_victims(variant_t v)
 
 static void do_kill(variant_t v, uint64_t *seed)
 {
-	unsigned long before = killed_waiting;
-	int tries = 100;
+	unsigned long waiting;
 
 	open_kill_file();
-	while (killed_waiting == before && tries--)
-		killed_waiting += kill_victims(v);
-	must(killed_waiting > before, "nobody was killed while waiting");
+	waiting = kill_victims(v);
+	must(waiting == VICTIMS, "not all were killed while they waited");
+	killed_waiting += waiting;
+}
+
+/* --- in headers of their own ---------------------------------------------------- */
+
+static void do_compact(variant_t v, uint64_t *seed)
+{
+	make_compact();
+}
+
+static void do_swap(variant_t v, uint64_t *seed)
+{
+	make_swap();
+}
+
+static void do_mounts(variant_t v, uint64_t *seed)
+{
+	make_mounts(seed);
 }
 
 /* --- the test ------------------------------------------------------------------ */
@@ -483,6 +495,9 @@ static const struct kind kinds[] = {
 	{ "fork", do_fork },
 	{ "mremap", do_mremap },
 	{ "kill", do_kill, .lacks = lacks_kill },
+	{ "compact", do_compact, .lacks = lacks_compact },
+	{ "swap", do_swap, .lacks = lacks_swap },
+	{ "mounts", do_mounts },
 	{ "collapse", do_collapse, .lacks = lacks_collapse },
 	{ "punch", do_punch, .lacks = lacks_punch },
 	{ "truncate", do_truncate },
@@ -510,6 +525,16 @@ static const char *choose(const char *name)
 		chosen[i] = !why;
 	}
 	return NULL;
+}
+
+static bool happens(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NR_KINDS; i++)
+		if (!strcmp(kinds[i].name, name))
+			return chosen[i];
+	return false;
 }
 
 static void one_round(variant_t v, uint64_t *seed)
@@ -565,8 +590,17 @@ static const char *missing(variant_t v, const struct fmap_counters *d)
 
 static void report(const struct fmap_counters *d, unsigned int rounds, long seconds)
 {
-	printf("# %u rounds, %lld faults, %lu accesses in %ld s, %lu killed waiting\n",
-	       rounds, faults(d), storm->accesses, seconds, killed_waiting);
+	size_t i;
+
+	printf("# %u rounds, %lld faults, %lu accesses in %ld s\n", rounds, faults(d),
+	       storm->accesses, seconds);
+	printf("# %lu killed waiting, %lu pages moved\n", killed_waiting, pages_moved);
+	/* scripts/check/debug adds these up. */
+	printf("# %u of each:", rounds);
+	for (i = 0; i < NR_KINDS; i++)
+		if (chosen[i])
+			printf(" %s", kinds[i].name);
+	printf("\n");
 	printf("# seen: %lu marks, %lu zeros, %lu SIGBUS\n", storm->marks, storm->zeros,
 	       storm->sigbus);
 #define SHOW(name)	printf(" " #name " %lld", d->name)
@@ -597,6 +631,7 @@ static long put_away(void)
 	long left;
 
 	storm_unmap();
+	swap_end();
 	/* A tmpfs has no other place for them. */
 	left = lower_is("tmpfs") ? 0 : fmap_evict(lower.s);
 	must(!unlink(lower.s), lower.s);
@@ -643,6 +678,8 @@ static void run(struct __test_metadata *_metadata, variant_t v)
 	EXPECT_LT(0UL, storm->marks);
 	EXPECT_LT(0UL, storm->zeros);
 	EXPECT_LT(0UL, storm->sigbus);
+	if (happens("compact") && want_rounds >= SOME)
+		EXPECT_LT(0UL, pages_moved);
 	if (want_rounds >= LONG) {
 		EXPECT_EQ('\0', *missing(v, &d)) {
 			TH_LOG("never happened:%s", missing(v, &d));
@@ -674,6 +711,9 @@ STORM(remount, "remount");
 STORM(fork, "fork");
 STORM(mremap, "mremap");
 STORM(kill, "kill");
+STORM(compact, "compact");
+STORM(swap, "swap");
+STORM(mounts, "mounts");
 STORM(collapse, "collapse");
 STORM(punch, "punch");
 STORM(truncate, "truncate");
