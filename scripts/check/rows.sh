@@ -5,7 +5,8 @@
 # a row that passed is not run again as long as the module's source and the
 # tests are the same, so a run that was cut short goes on where it was. FORCE=1
 # runs all, JOBS= says how many at a time, ROWS='storms* *-xfs-*' are patterns
-# of the names of those to run. Results are KTAP.
+# of the names of those to run. UNTIL= is when it is over, in seconds since 1970:
+# what there is no time for until then is skipped. Results are KTAP.
 #
 # Wants $work, a directory, $jobs, and in $vm_options an array of options of
 # scripts/vm/run for all.
@@ -13,6 +14,10 @@
 
 number=0
 pids=()
+# Kernels that are not there, and why.
+declare -A without
+# Less time than that is too little for a guest.
+least=150
 # What runs in the background does not see the terminal's signals.
 trap 'trap - INT TERM; kill 0' INT TERM
 
@@ -22,21 +27,38 @@ fingerprint() {
 		tests/kselftest/*.sh tests/vm/kernels/* | sha256sum | cut -c 1-16
 }
 
+time_left() {
+	echo $((${UNTIL:-9999999999} - $(date +%s)))
+}
+
+build_for() {
+	local code=0 left
+	left=$(time_left)
+	timeout $((left > 1 ? left : 1)) scripts/vm/module -q "$1" >/dev/null || code=$?
+	case $code in
+	0) ;;
+	4) without[$1]="no $1 kernel is to be had here" ;;
+	124) without[$1]="no time was left to build it" ;;
+	*) return $code ;;
+	esac
+}
+
 # rows_begin KERNEL...: build all before anything is run
 rows_begin() {
 	local kernel
 	mkdir -p "$work"
 	rm -f "$work"/*/verdict
 	make -s -C tests/kselftest OUTPUT="$PWD/build/kselftest"
-	for kernel; do scripts/vm/module -q "$kernel" >/dev/null; done
+	for kernel; do build_for "$kernel"; done
 	print=$(fingerprint)
 	echo "KTAP version 1"
 }
 
 row_guest() {
-	local dir=$1 seed=$2 kernel=$3 lower=$4 disk=$5 limit=$6 settings=$7
+	local dir=$1 left=$2 seed=$3 kernel=$4 lower=$5 disk=$6 limit=$7 settings=$8
 	local -a environment=("SEED=$seed") more
-	shift 7
+	shift 8
+	if [ "$limit" -gt "$left" ]; then limit=$left; fi
 	if [ "$settings" != - ]; then
 		IFS=, read -ra more <<<"$settings"
 		environment+=("${more[@]}")
@@ -47,25 +69,40 @@ row_guest() {
 		</dev/null >"$dir/log" 2>&1
 }
 
-# verdict DIR NUMBER NAME ok|'not ok' [WHY]
+# verdict DIR NUMBER NAME ok|skip|'not ok' [WHY]
 verdict() {
+	mkdir -p "$1"
 	echo "$4" >"$1/verdict"
-	echo "$4 $2 $3${5:+ # $5}"
+	if [ "$4" = skip ]; then
+		echo "ok $2 $3 # SKIP $5"
+	else
+		echo "$4 $2 $3${5:+ # $5}"
+	fi
 }
 
+# NAME NUMBER SEED KERNEL and so on, as for row
 run_row() {
-	local name=$1 at=$2 dir=$work/$1 from=$SECONDS code=0
+	local name=$1 at=$2 dir=$work/$1 from=$SECONDS code=0 left
 	shift 2
 	if [ -z "${FORCE-}" ] && [ "$(cat "$dir/passed" 2>/dev/null)" = "$print" ]; then
 		verdict "$dir" "$at" "$name" ok "passed before"
 		return
 	fi
+	left=$(time_left)
+	if [ -n "${without[$2]-}" ] || [ "$left" -lt $least ]; then
+		verdict "$dir" "$at" "$name" skip "${without[$2]:-no time was left}"
+		return
+	fi
 	rm -rf "$dir"
 	mkdir -p "$dir/out"
-	row_guest "$dir" "$@" || code=$?
+	row_guest "$dir" "$left" "$@" || code=$?
 	if [ $code = 0 ]; then
 		echo "$print" >"$dir/passed"
 		verdict "$dir" "$at" "$name" ok "time=$((SECONDS - from))s"
+		return
+	fi
+	if [ $code = 124 ] && [ "$(time_left)" -le 1 ]; then
+		verdict "$dir" "$at" "$name" skip "no time was left to end it"
 		return
 	fi
 	verdict "$dir" "$at" "$name" 'not ok' "$(cat "$dir/out/status" 2>/dev/null)"
@@ -106,11 +143,12 @@ running() {
 
 # rows_end: the plan and the sum. Status 1 if any failed.
 rows_end() {
-	local failed passed
+	local failed passed skipped
 	wait
 	passed=$(cat "$work"/*/verdict | grep -c '^ok') || :
-	failed=$((number - passed))
+	skipped=$(cat "$work"/*/verdict | grep -c '^skip') || :
+	failed=$((number - passed - skipped))
 	echo "1..$number"
-	echo "$passed passed, $failed failed, 0 skipped"
+	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" = 0 ]
 }
