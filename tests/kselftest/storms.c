@@ -28,7 +28,7 @@
 
 /* From here on the rare branches must have been taken. */
 #define LONG		100
-/* From here on compaction must have moved a page of the file. */
+/* From here on pages of the file must have moved, and others come back from swap. */
 #define SOME		20
 /* How far beyond the bounds to go on for a rare branch. */
 #define PATIENCE	6
@@ -594,7 +594,8 @@ static void report(const struct fmap_counters *d, unsigned int rounds, long seco
 
 	printf("# %u rounds, %lld faults, %lu accesses in %ld s\n", rounds, faults(d),
 	       storm->accesses, seconds);
-	printf("# %lu killed waiting, %lu pages moved\n", killed_waiting, pages_moved);
+	printf("# %lu killed waiting, %lu pages moved, %lu swapped out, %lu swapped in\n",
+	       killed_waiting, pages_moved, swapped_out, swapped_in);
 	/* scripts/check/debug adds these up. */
 	printf("# %u of each:", rounds);
 	for (i = 0; i < NR_KINDS; i++)
@@ -678,7 +679,10 @@ static void run(struct __test_metadata *_metadata, variant_t v)
 	EXPECT_LT(0UL, storm->marks);
 	EXPECT_LT(0UL, storm->zeros);
 	EXPECT_LT(0UL, storm->sigbus);
-	if (happens("compact") && want_rounds >= SOME)
+	if (happens("swap") && want_rounds >= SOME)
+		EXPECT_LT(0UL, swapped_in);
+	/* Of a large folio nothing says where it comes from. */
+	if (happens("compact") && want_rounds >= SOME && !fmap_large_folios())
 		EXPECT_LT(0UL, pages_moved);
 	if (want_rounds >= LONG) {
 		EXPECT_EQ('\0', *missing(v, &d)) {
