@@ -31,7 +31,7 @@ static void set_knob(unsigned int pages)
 static void put_knob_back(void)
 {
 	fmap_set_readahead(fmap_lower(), kib_before);
-	fmap_remount_defaults();
+	fmap_remount_plain();
 }
 
 /* A fresh open file of which nothing is cached, mapped; with @options, of a new inode. */
@@ -42,7 +42,7 @@ static void begin(FIXTURE_DATA(readahead) *self, const char *options, int prot)
 		close(self->fd);
 	}
 	if (options) {
-		fmap_remount_defaults();
+		fmap_remount_plain();
 		fmap_remount(options);
 	}
 	if (fmap_evict(self->lower.s))
