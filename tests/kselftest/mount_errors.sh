@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 fsopen_log=$here/fsopen_log
 
 fmap_begin "$0" "$@"
-ktap_set_plan 64
+ktap_set_plan 67
 
 below=$FMAP_LOWER/mount_errors
 at=$(mktemp -d)
