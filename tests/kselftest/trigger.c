@@ -47,6 +47,7 @@ FIXTURE_SETUP(trigger)
 {
 	int fd;
 
+	fmap_remount_plain();
 	fmap_remount(variant->engine);
 	self->path = fmap_at(fmap_mnt(), "%s", name);
 	fmap_make_file(self->path.s, FILE_PAGES * fmap_page());
