@@ -2,8 +2,8 @@
 /*
  * A disk that is slow, broken, or frozen: what ->fault and ->page_mkwrite do
  * while they wait, and when they wait in vain. The disk is compressed memory,
- * which wants pages stable under writeback, behind a device-mapper table that
- * each test changes as it needs.
+ * which wants pages stable under writeback, or else a file in memory, behind a
+ * device-mapper table that each test changes as it needs.
  */
 #include <linux/fs.h>
 #include <pthread.h>
@@ -23,6 +23,10 @@
 enum state { GOOD, SLOW, BROKEN, HELD };
 
 #define ZRAM		"/dev/zram0"
+#define IMAGE		"/dev/shm/fmapfs-slow"
+
+/* What the table leads to: ZRAM or a loop device. */
+static char backing[64];
 
 FIXTURE(slow_disk) {
 	struct fmap_path lower;
@@ -45,9 +49,9 @@ static bool set_disk(enum state state)
 	if (state == BROKEN)
 		snprintf(table, sizeof(table), "0 %d error", SECTORS);
 	else if (state == SLOW)
-		snprintf(table, sizeof(table), "0 %d delay %s 0 1000", SECTORS, ZRAM);
+		snprintf(table, sizeof(table), "0 %d delay %s 0 1000", SECTORS, backing);
 	else
-		snprintf(table, sizeof(table), "0 %d linear %s 0", SECTORS, ZRAM);
+		snprintf(table, sizeof(table), "0 %d linear %s 0", SECTORS, backing);
 	return fmap_sh("dmsetup reload %s --table '%s'", DM, table) &&
 	       fmap_sh("dmsetup resume --noudevsync %s", DM);
 }
@@ -65,20 +69,48 @@ static const char *disk(void)
 	return path;
 }
 
+static bool is_zram(void)
+{
+	return !strcmp(backing, ZRAM);
+}
+
+static bool make_zram(void)
+{
+	strcpy(backing, ZRAM);
+	return fmap_sh("modprobe -q zram") &&
+	       fmap_sh("echo 1 >/sys/block/zram0/reset; echo 64M >/sys/block/zram0/disksize");
+}
+
+static bool make_loop(void)
+{
+	FILE *f;
+	bool made;
+
+	if (!fmap_sh("modprobe loop && truncate -s 64M " IMAGE))
+		return false;
+	f = popen("losetup -f --show " IMAGE, "r");
+	made = f && fscanf(f, "%63s", backing) == 1;
+	return f && !pclose(f) && made;
+}
+
 static bool make_disk(void)
 {
-	if (!fmap_sh("modprobe -a zram dm-mod dm-delay"))
+	if (!fmap_sh("modprobe -a dm-mod dm-delay"))
 		return false;
-	return fmap_sh("echo 1 >/sys/block/zram0/reset; echo 64M >/sys/block/zram0/disksize") &&
-	       fmap_sh("dmsetup create --noudevsync %s --table '0 %d linear %s 0'", DM,
-		       SECTORS, ZRAM) &&
+	if (!make_zram() && !make_loop())
+		return false;
+	return fmap_sh("dmsetup create --noudevsync %s --table '0 %d linear %s 0'", DM,
+		       SECTORS, backing) &&
 	       fmap_sh("mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0 %s", disk());
 }
 
 static void remove_disk(void)
 {
 	fmap_sh("dmsetup remove --noudevsync --retry %s", DM);
-	fmap_sh("echo 1 >/sys/block/zram0/reset");
+	if (is_zram())
+		fmap_sh("echo 1 >/sys/block/zram0/reset");
+	else
+		fmap_sh("losetup -d %s; rm -f " IMAGE, backing);
 }
 
 FIXTURE_SETUP(slow_disk)
@@ -248,8 +280,11 @@ static void start_writeback(const FIXTURE_DATA(slow_disk) *self)
 
 TEST_F(slow_disk, stable_page)
 {
-	unsigned char *map = dirty_page(self);
+	unsigned char *map;
 
+	if (!is_zram())
+		SKIP(return, "no disk that wants stable pages");
+	map = dirty_page(self);
 	ASSERT_TRUE(set_disk(SLOW));
 	start_writeback(self);
 	map[0] = 3;
@@ -367,7 +402,7 @@ static const char *unfit(void)
 		return "no dmsetup";
 	if (!make_disk()) {
 		remove_disk();
-		return "no compressed memory or no device mapper";
+		return "no device mapper, or no disk for it";
 	}
 	fmap_at_end(remove_disk);
 	return NULL;

@@ -8,6 +8,9 @@
  * On a RAM disk a read is over when it has been submitted: nothing waits unless
  * a trigger makes it.
  */
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "fmap_test.h"
@@ -417,6 +420,52 @@ TEST_F(trigger, mkwrite_unlocked)
 	EXPECT_COUNT(1, self->d, mkw_calls);
 	EXPECT_EQ(1, (int)*map);
 	munmap((void *)map, FILE_PAGES * fmap_page());
+}
+
+struct unmapping {
+	const struct fmap_counters *before;
+	void *map;
+};
+
+/* Unmap it when two triggers have fired, and wait until the VMA may be freed. */
+static void *unmap_meanwhile(void *arg)
+{
+	const struct unmapping *u = arg;
+
+	if (fmap_wait_for("trg_fired", u->before, 2))
+		munmap(u->map, FILE_PAGES * fmap_page());
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0);
+	return NULL;
+}
+
+/*
+ * The mapping goes while the fault sleeps without the fault lock, and its VMA is
+ * freed: KASAN tells if the fault looks at it again.
+ */
+TEST_F(trigger, unmapped_while_dropped)
+{
+	struct unmapping u = { .before = &self->before };
+	unsigned int tries;
+	pthread_t thread;
+	int sig = 0;
+
+	if (!variant->waits)
+		SKIP(return, "this engine does not drop the fault lock");
+	/* The other thread may come too late; then it is tried again. */
+	for (tries = 0; tries < 5 && sig != SIGSEGV; tries++) {
+		u.map = shared_mapping(self);
+		fmap_read_counters(&self->before);
+		fmap_arm(variant->drops ? "miss 1" : "lock_taken 1");
+		fmap_arm("pause_dropped 1");
+		ASSERT_EQ(0, pthread_create(&thread, NULL, unmap_meanwhile, &u));
+		sig = fmap_access((char *)u.map + AT * fmap_page(), true, 'y');
+		pthread_join(thread, NULL);
+		fmap_counters_since(&self->before, &self->d);
+		EXPECT_COUNT(2, self->d, trg_fired);
+		EXPECT_COUNT(1, self->d, drop_total);
+		EXPECT_COUNT(1, self->d, flt_retry);
+	}
+	EXPECT_EQ(SIGSEGV, sig);
 }
 
 TEST_F(trigger, refuses_nonsense)
