@@ -30,12 +30,12 @@ bench bench-full: deps
 	@scripts/bench/counting
 	@scripts/bench/blocking
 
-check soak mutants: deps
+check soak: deps
 	@scripts/check/$(subst check,all,$@)
 
-check-debug: deps
+check-debug mutants coverage: deps
 	@scripts/deps --install debug
-	@scripts/check/debug
+	@scripts/check/$(subst check-,,$@)
 
 fuzz: deps
 	@scripts/deps --install fuzz
@@ -68,13 +68,16 @@ help:
 #: make soak                the long tests: seeded, can be resumed
 #: make check-debug         the tests on a kernel with KASAN, lockdep and so on,
 #:                          built here once; can be resumed
-#: make mutants             plants bugs and checks that the tests catch them
+#: make mutants             plants bugs and checks that the tests catch them; some
+#:                          on the kernel of check-debug; narrow with KERNELS=
+#: make coverage            which lines of src/ the tests reach, and why not the
+#:                          others; on a kernel of its own, built here once
 #: make fuzz SECONDS=60     the policies under libFuzzer, so long
 #: make bench               the benchmarks, on one kernel: build/bench/report.md
 #: make bench-full          on all kernels and lower filesystems; can be resumed
 #: make install             the module and the manual page, on this machine
 #: make clean               removes build/
-#: demo, try, check, soak, mutants, bench and fuzz install the packages they lack
+#: demo, try, bench, fuzz and all that checks install the packages they lack
 #: (scripts/deps lists them) and keep kernels in ~/.cache/fmapfs.
 
-.PHONY: modules demo try bench bench-full fuzz check check-debug soak mutants deps install clean help
+.PHONY: modules demo try bench bench-full fuzz check check-debug soak mutants coverage deps install clean help
