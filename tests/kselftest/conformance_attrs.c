@@ -467,6 +467,49 @@ CONFORMS(flags)
 	DO(ioctl(fd, TCGETS, buf));
 }
 
+#ifdef __x86_64__
+/* ioctl() as a 32-bit program does it; @arg is below 4 GiB. Return: -errno too. */
+static long ioctl_32(int fd, unsigned int cmd, void *arg)
+{
+	long ret = 54;
+
+	asm volatile("int $0x80" : "+a"(ret) : "b"(fd), "c"(cmd), "d"(arg)
+		     : "memory", "r8", "r9", "r10", "r11");
+	return (int)ret;
+}
+
+/* Not where they are configured out. */
+static bool runs_32_bit_calls(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(ioctl_32(-1, 0, NULL) != -EBADF);
+	return waitpid(pid, &status, 0) == pid && !status;
+}
+
+CONFORMS(flags_32_bit)
+{
+	int *low = mmap(NULL, fmap_page(), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	int fd;
+
+	touch("f", 0644);
+	fd = OPEN(open("f", O_RDONLY));
+	if (low == MAP_FAILED || !runs_32_bit_calls())
+		return;
+	DO(ioctl_32(fd, FS_IOC32_GETFLAGS, low));
+	SAY("%x", *low);
+	*low = FS_NODUMP_FL;
+	DO(ioctl_32(fd, FS_IOC32_SETFLAGS, low));
+	DO(ioctl_32(fd, FS_IOC32_GETFLAGS, low));
+	SAY("%x", *low);
+	DO(ioctl_32(fd, 0x12345, low));
+	munmap(low, fmap_page());
+}
+#endif
+
 /* --- freezing --------------------------------------------------------------------------------- */
 
 /* Is a writer held up? It is let go by a thaw. */
