@@ -3,11 +3,14 @@
  * The mount answers as the lower filesystem does: names, links, directories,
  * special files, handles, events, programs and locks.
  */
+#include <linux/fs.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 
 #include "conformance.h"
 
@@ -396,6 +399,50 @@ CONFORMS(rename)
 	LIST("..");
 	DO(chdir(".."));
 	LIST("up");
+}
+
+/* --- a lower filesystem that is mounted read-only -------------------------------------- */
+
+static void set_read_only(bool ro)
+{
+	DO(mount(NULL, fmap_lower(), NULL, MS_REMOUNT | (ro ? MS_RDONLY : 0), NULL));
+}
+
+/* Meanwhile, so that the mount itself is not: each call finds out for itself. */
+CONFORMS(read_only)
+{
+	int fd, dir;
+
+	touch("f", 0644);
+	touch("g", 0644);
+	mkdir("d", 0755);
+	DO(setxattr("f", "user.a", "x", 1, 0));
+	sync();
+	set_read_only(true);
+	OPEN(open("new", O_CREAT | O_RDWR, 0600));
+	OPEN(open("f", O_RDWR));
+	OPEN(open("f", O_RDONLY | O_TRUNC));
+	OPEN(open(".", O_TMPFILE | O_RDWR, 0600));
+	DO(mkdir("e", 0755));
+	DO(mknod("node", S_IFIFO | 0600, 0));
+	DO(symlink("f", "sym"));
+	DO(link("f", "l"));
+	DO(unlink("g"));
+	DO(rmdir("d"));
+	DO(rename("f", "h"));
+	DO(chmod("f", 0600));
+	DO(truncate("f", 0));
+	DO(setxattr("f", "user.b", "x", 1, 0));
+	DO(removexattr("f", "user.a"));
+	fd = OPEN(open("f", O_RDONLY));
+	dir = FS_NODUMP_FL;
+	DO(ioctl(fd, FS_IOC_SETFLAGS, &dir));
+	DATA(fd);
+	close(fd);
+	LIST(".");
+	set_read_only(false);
+	LIST(".");
+	DO(unlink("g"));
 }
 
 /* --- handles, events, programs ------------------------------------------------------------- */

@@ -40,18 +40,18 @@ static inline void fmap_tracer_close(struct fmap_tracer *t)
  * Count @event ("block/block_bio_queue") where @filter is true from now on, and
  * add up its @field if that is not NULL. The kernel keeps a histogram of one
  * line: unlike a trace buffer, it does not get full.
- * False if the kernel has no such event or no tracefs is mounted.
+ * False if the kernel has no such event or no histograms, or no tracefs is mounted.
  */
 static inline bool fmap_tracer_open(struct fmap_tracer *t, const char *event,
 				    const char *filter, const char *field)
 {
 	const char *tracefs = "/sys/kernel/tracing";
-	struct fmap_path path = fmap_at(tracefs, "events/%s/trigger", event);
+	struct fmap_path path = fmap_at(tracefs, "events/%s/hist", event);
 	char trigger[300];
 
-	if (access(path.s, W_OK)) {
+	if (access(path.s, R_OK)) {
 		mount("tracefs", tracefs, "tracefs", 0, NULL);
-		if (access(path.s, W_OK))
+		if (access(path.s, R_OK))
 			return false;
 	}
 	snprintf(t->dir, sizeof(t->dir), "%s/instances/fmap-%d-%s", tracefs, getpid(),

@@ -21,6 +21,7 @@ enum op {
 	LEASE,		/* F_SETLEASE @arg */
 	GET_LEASE,
 	BREAKS,		/* how often it was told to give up a lease */
+	OWNER,		/* F_SETOWN to itself, F_SETSIG @arg */
 };
 
 struct request {
@@ -52,11 +53,11 @@ FIXTURE_VARIANT_ADD(two, lower_against_fmap) { .holder = LOWER, .other = FMAP };
 FIXTURE_VARIANT_ADD(two, fmap_against_fmap) { .holder = FMAP, .other = FMAP };
 FIXTURE_VARIANT_ADD(two, lower_against_lower) { .holder = LOWER, .other = LOWER };
 
-static volatile sig_atomic_t breaks;
+static volatile sig_atomic_t breaks, break_signal = SIGIO;
 
 static void lease_break(int sig)
 {
-	breaks++;
+	breaks += sig == break_signal;
 }
 
 static long perform(struct party *p, const struct request *r)
@@ -91,6 +92,10 @@ static long perform(struct party *p, const struct request *r)
 	case BREAKS:
 		ret = breaks;
 		break;
+	case OWNER:
+		break_signal = r->arg;
+		ret = fcntl(p->fd, F_SETOWN, getpid()) ?: fcntl(p->fd, F_SETSIG, r->arg);
+		break;
 	}
 	return ret < 0 ? -errno : ret;
 }
@@ -102,6 +107,7 @@ static void serve(struct party *p, int requests, int replies)
 	long ret;
 
 	sigaction(SIGIO, &sa, NULL);
+	sigaction(SIGUSR1, &sa, NULL);
 	while (read(requests, &r, sizeof(r)) == sizeof(r)) {
 		ret = perform(p, &r);
 		if (write(replies, &ret, sizeof(ret)) != sizeof(ret) ||
@@ -417,6 +423,19 @@ TEST_F(two, lease_ends_with_close)
 		SKIP(return, "the lower filesystem has no leases");
 	EXPECT_EQ(-EWOULDBLOCK, DO(other, OPEN, O_WRONLY | O_NONBLOCK));
 	EXPECT_EQ(0, DO(holder, CLOSE, 0));
+	EXPECT_EQ(0, DO(other, OPEN, O_WRONLY | O_NONBLOCK));
+}
+
+/* It is told by the signal that it has asked for. */
+TEST_F(two, lease_signal)
+{
+	reopen_read_only(_metadata, self);
+	ASSERT_EQ(0, DO(holder, OWNER, SIGUSR1));
+	if (DO(holder, LEASE, F_RDLCK) == -EINVAL)
+		SKIP(return, "the lower filesystem has no leases");
+	EXPECT_EQ(-EWOULDBLOCK, DO(other, OPEN, O_WRONLY | O_NONBLOCK));
+	EXPECT_EQ(1, DO(holder, BREAKS, 0));
+	EXPECT_EQ(0, DO(holder, LEASE, F_UNLCK));
 	EXPECT_EQ(0, DO(other, OPEN, O_WRONLY | O_NONBLOCK));
 }
 

@@ -468,6 +468,65 @@ TEST_F(trigger, unmapped_while_dropped)
 	EXPECT_EQ(SIGSEGV, sig);
 }
 
+/* Name, times left, files and help, tab-separated. */
+TEST_F(trigger, is_listed)
+{
+	struct fmap_path path = fmap_at(fmap_env("FMAP_DEBUGFS"), "trigger");
+	unsigned int lines = 0, armed = 0;
+	char line[512];
+	FILE *f;
+
+	fmap_arm("miss 3 /other*");
+	fmap_arm("read_error 1");
+	fmap_arm("lock_taken 5");
+	fmap_arm("lock_taken 0");
+	f = fopen(path.s, "r");
+	ASSERT_NE(NULL, f);
+	for (; fgets(line, sizeof(line), f); lines++) {
+		armed += !strncmp(line, "miss\t3\t/other*\t", 15) ||
+			 !strncmp(line, "read_error\t1\t*\t", 15) ||
+			 !strncmp(line, "lock_taken\t0\t*\t", 15);
+		EXPECT_NE(NULL, strchr(strrchr(line, '\t'), ' '));
+	}
+	fclose(f);
+	EXPECT_EQ(3, (int)armed);
+	EXPECT_LE(20, (int)lines);
+}
+
+/* A line that is too long, and one that cannot be read. */
+TEST_F(trigger, bad_lines)
+{
+	struct fmap_path path = fmap_at(fmap_env("FMAP_DEBUGFS"), "trigger");
+	int fd = open(path.s, O_WRONLY);
+	static char space[1 << 17];
+	void *nothing = mmap(NULL, fmap_page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memset(space, ' ', sizeof(space));
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-1, (int)write(fd, space, sizeof(space)));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, (int)write(fd, nothing, 8));
+	EXPECT_EQ(EFAULT, errno);
+	munmap(nothing, fmap_page());
+	close(fd);
+}
+
+/* "1" alone has the counters of the mount start again. */
+TEST_F(trigger, reset)
+{
+	struct fmap_path path = fmap_at(fmap_env("FMAP_DEBUGFS"), "reset");
+	struct fmap_counters now;
+
+	EXPECT_EQ(0, STORE());
+	EXPECT_COUNT(1, self->d, flt_calls);
+	EXPECT_NE(0, fmap_write_file(path.s, "2"));
+	fmap_counters_since(&self->before, &self->d);
+	EXPECT_COUNT(1, self->d, flt_calls);
+	EXPECT_EQ(0, fmap_write_file(path.s, "1"));
+	fmap_read_counters(&now);
+	EXPECT_COUNT(0, now, flt_calls);
+}
+
 TEST_F(trigger, refuses_nonsense)
 {
 	struct fmap_path path = fmap_at(fmap_env("FMAP_DEBUGFS"), "trigger");
