@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <linux/falloc.h>
+#include <linux/fs.h>
 
 #include "mapping.h"
 
@@ -313,6 +314,33 @@ TEST_F(pair, sendfile_is_seen)
 	EXPECT_EQ(n, differs(self->buf, n, 11));
 	close(from);
 	unlink(path_in(fmap_lower(), NAME ".from"));
+}
+
+/* Extents of another file, where the lower filesystem can share them. */
+TEST_F(pair, clone_is_seen)
+{
+	const char *name = path_in(side_dir(variant->changes), NAME ".from");
+	int from = make_file(name, self->len, 12), err;
+	struct {
+		struct file_dedupe_range r;
+		struct file_dedupe_range_info to;
+	} same = {
+		.r = { .src_length = self->len, .dest_count = 1 },
+		.to = { .dest_fd = self->a },
+	};
+
+	unlink(name);
+	err = ioctl(self->a, FICLONE, from) ? errno : 0;
+	if (err) {
+		close(from);
+		SKIP(return, "no shared extents here: %s", strerror(err));
+	}
+	EXPECT_THERE(self->len, 0, self->len, 12);
+	EXPECT_EQ(0, ioctl(from, FIDEDUPERANGE, &same));
+	EXPECT_EQ(FILE_DEDUPE_RANGE_SAME, same.to.status);
+	EXPECT_EQ((long long)self->len, (long long)same.to.bytes_deduped);
+	EXPECT_THERE(self->len, 0, self->len, 12);
+	close(from);
 }
 
 /* Past the page cache: what was stored comes along, what is stored is seen. */

@@ -302,6 +302,7 @@ CONFORMS(acls)
 	acl_entry(&p, 0x01, 6, -1);
 	acl_entry(&p, 0x02, 7, NOBODY);
 	acl_entry(&p, 0x04, 4, -1);
+	acl_entry(&p, 0x08, 5, NOBODY);
 	acl_entry(&p, 0x10, 7, -1);
 	acl_entry(&p, 0x20, 0, -1);
 	touch("f", 0600);

@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 fsopen_log=$here/fsopen_log
 
 fmap_begin "$0" "$@"
-ktap_set_plan 67
+ktap_set_plan 69
 
 below=$FMAP_LOWER/mount_errors
 at=$(mktemp -d)
@@ -163,6 +163,31 @@ else
 		ktap_test_skip "$name" "no overlay here"
 	done
 fi
+
+# --- the lower mount -------------------------------------------------------------------
+
+mkdir -p "$work/bound"
+
+test_unbindable() {
+	mount -t tmpfs tmpfs "$work/bound" && mount --make-unbindable "$work/bound" || return 1
+	both EINVAL "$work/bound: its mount is unbindable" "$work/bound"
+}
+ktap_test_result "refused: an unbindable mount" test_unbindable
+umount "$work/bound"
+
+test_flags_below() {
+	printf '#!/bin/sh\n' >"$below/program" && chmod +x "$below/program" &&
+		mount --bind "$below" "$work/bound" &&
+		mount -o remount,bind,ro,noexec,nodev "$work/bound" &&
+		mount -t fmapfs "$work/bound" "$at" || return 1
+	if "$at/program" 2>/dev/null; then
+		ktap_print_msg "a program runs, in spite of noexec below"
+		return 1
+	fi
+	by_mount EROFS "fmapfs: the lower mount is read-only" none engine=pin remount
+}
+ktap_test_result "ro and noexec of the lower mount stay" test_flags_below
+umount "$at" "$work/bound"
 
 # --- privilege ------------------------------------------------------------------------
 
