@@ -27,7 +27,7 @@ static bool have_events(void)
 	size_t i;
 
 	for (i = 0; i < 2; i++)
-		if (!access(fmap_at(dirs[i], "events/filemap/mm_filemap_map_pages").s, F_OK))
+		if (!access(fmap_at(dirs[i], "events/filemap/mm_filemap_map_pages/hist").s, F_OK))
 			return true;
 	return false;
 }
