@@ -8,3 +8,7 @@ s/pmd_t pmd,/const pmd_t *pmdp,/
 s/(pmd)/(pmdp_get_lockless(pmdp))/
 }
 s/fmap_read_table(pmdp_get_lockless(vmf->pmd), /fmap_read_table(vmf->pmd, /
+/fmap_read_table(pmdp_get_lockless(vmf->pmd + pmd_index(at) -/,/pte_index(at)/{
+s/pmdp_get_lockless(//
+s/pmd_index(address)),/pmd_index(address),/
+}

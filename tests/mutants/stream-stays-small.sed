@@ -2,4 +2,4 @@
 # A stream asks for no more than read_ahead_kb.
 # file: src/cached.c
 # kills: readahead:a_stream_grows
-s/fmap_request_most(f->mapping) ? usual : 0,/usual,/
+s/max(usual, fmap_request_most(f->mapping))/fmap_request_most(f->mapping) ? usual : 0/
