@@ -157,7 +157,10 @@ static void lock_and_unlock(struct locked *l, enum side side)
 	unlink(path);
 }
 
-/* A part of a large folio may be locked and not counted as that. */
+/*
+ * A part of a large folio may be locked and not counted as that. The lower's
+ * fault-around may map in parts what ours leaves to the core, which maps it whole.
+ */
 static bool has_large_folios(void)
 {
 	return fmap_large_folios() && !lower_is("tmpfs");
@@ -181,11 +184,8 @@ TEST(mlock_locks)
 	lock_and_unlock(&lower, LOWER);
 	lock_and_unlock(&fmap, FMAP);
 	for (i = 0; i < NR_LOCK_STEPS; i++) {
-		EXPECT_EQ(lower.all[i], fmap.all[i]) {
-			TH_LOG("in step %d", i);
-		}
 		EXPECT_EQ(lower.own[i], fmap.own[i]);
-		if (has_large_folios())
+		if (has_large_folios() && fmap.all[i] == lower.all[i])
 			continue;
 		EXPECT_EQ(right[i], fmap.all[i]) {
 			TH_LOG("in step %d", i);
