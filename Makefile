@@ -26,6 +26,7 @@ bench: override KERNELS := $(or $(KERNELS),6.12)
 bench: FULL :=
 bench-full: FULL := --full
 bench bench-full: deps
+	@scripts/bench/cold
 	@scripts/bench/run $(FULL)
 	@scripts/bench/counting
 	@scripts/bench/blocking

@@ -88,7 +88,7 @@ static void usage(FILE *to)
 	      "  -r, --read-ahead KIB the kernel's read_ahead_kb (128); 0: as it is\n"
 	      "  -c, --check          exit 1 if the first policy is beyond the limits\n"
 	      "\n"
-	      "FMAP_LOWER and FMAP_MNT name the lower directory and the mount over it.\n"
+	      "FMAP_LOWER names the lower directory.\n"
 	      "Rows: sequential reverse streams btree random value fresh\n", to);
 }
 
@@ -158,15 +158,13 @@ static void drop_caches(const char *file)
 static struct seen measure_cold(const struct config *c, const char *file,
 				const struct work *w)
 {
-	char *name = bench_name(c->options ? mnt_dir : lower_dir, file);
+	char *name = bench_name(c->dir, file);
 	struct rusage before, after;
 	struct seen from, to;
 	volatile char *base;
 	size_t i;
 	int fd;
 
-	if (c->options && mount("none", mnt_dir, NULL, MS_REMOUNT, c->options))
-		die(c->options);
 	drop_caches(file);
 	fd = open(name, O_RDONLY);
 	if (fd < 0)
@@ -191,21 +189,6 @@ static struct seen measure_cold(const struct config *c, const char *file,
 		.major = after.ru_majflt - before.ru_majflt,
 		.minor = after.ru_minflt - before.ru_minflt,
 	};
-}
-
-static size_t count_pages(const struct work *w)
-{
-	char *touched = calloc(1, w->size / page_size);
-	size_t i, n = 0;
-
-	if (!touched)
-		die("memory");
-	for (i = 0; i < w->n; i++) {
-		n += !touched[w->order[i]];
-		touched[w->order[i]] = 1;
-	}
-	free(touched);
-	return n;
 }
 
 /* --- rows ------------------------------------------------------------------------ */
@@ -285,16 +268,11 @@ static void report(const struct row *row, int i, const struct seen *s,
 
 static void make_file(const char *file, size_t size)
 {
-	char *name = bench_name(lower_dir, file), *from = bench_name(lower_dir, "touch.data");
-	struct stat st;
+	char *name = bench_name(lower_dir, file);
 
-	if (stat(name, &st)) {
-		measure_file(size);
-		if (rename(from, name))
-			die(name);
-	}
+	if (access(name, F_OK))
+		measure_file(file, size);
 	free(name);
-	free(from);
 }
 
 static void run_row(const struct row *row)
@@ -302,17 +280,15 @@ static void run_row(const struct row *row)
 	const char *file = row->size == LARGE ? "large.data" : "small.data";
 	struct work w = { .size = row->size };
 	struct seen lower, s;
-	size_t pages;
 	int i;
 
 	make_file(file, row->size);
 	work_pattern(&w, row->own ? row->own : pattern_find(row->pattern));
-	pages = count_pages(&w);
 	for (i = 0; i < nr_configs; i++) {
 		s = measure_cold(&configs[i], file, &w);
 		if (!i)
 			lower = s;
-		report(row, i, &s, &lower, &w, pages);
+		report(row, i, &s, &lower, &w, w.pages);
 	}
 	fflush(stdout);
 	free(w.order);
@@ -369,7 +345,7 @@ int main(int argc, char **argv)
 	if (nr_configs == 1)
 		nr_configs = config_add(configs, nr_configs, "readahead=adaptive");
 
-	measure_init();
+	measure_init(configs, nr_configs);
 	find_device();
 	if (strcmp(kib, "0"))
 		set_readahead(kib);
@@ -378,7 +354,6 @@ int main(int argc, char **argv)
 	for (row = rows; row->name; row++)
 		if (wanted(argv + optind, row->name))
 			run_row(row);
-	mount("none", mnt_dir, NULL, MS_REMOUNT, PLAIN_OPTIONS);
 	if (json)
 		fclose(json);
 	return check && failed;

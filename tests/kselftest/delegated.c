@@ -46,6 +46,7 @@ static void use(FIXTURE_DATA(delegated) *self, const char *type, const char *dev
 		const char *options, size_t len, unsigned int slot)
 {
 	fmap_own_mount(DIR, type, device, options);
+	fmap_remount_plain();
 	self->len = len;
 	self->path = fmap_at(fmap_mnt(), NAME);
 	close(make_file(self->path.s, len, 1));
