@@ -21,17 +21,27 @@
 #define RUN_SURE	56
 #define RUN_SAMPLE	8
 #define RUN_MAX		2048
-#define RUN_SHARE	2
+
+/*
+ * The window is a share of the run: what is mapped behind its end is in vain, and a
+ * page costs half of what a fault does. So it is a small one, until we know that
+ * most runs of the file get as long as RUN_LONG: then it is as long as the run, or
+ * longer.
+ */
+#define RUN_SMALL_SHARE	(FMAP_RUN_FAR / 2 / BLOCK)
+#define RUN_LONG	1024
+#define RUNS_MAX	24
 
 /*
  * So many pages of a region, or of a page table, are enough to want the rest: with
- * isolated pages mapped alone, and with blocks
+ * isolated pages mapped alone, and with blocks; there, so many blocks of a page table
  */
 #define REGION		128
 #define REGION_ENOUGH	20
 #define REGION_BLOCKS	64
 #define TABLE_ENOUGH	4
-#define TABLE_BLOCKS	64
+#define TABLE_BLOCKS	4
+#define FOLIOS_DENSE	2
 
 #define BLOCK		FMAP_BLOCK_PAGES
 #define BLOCKS_MAX	12
@@ -46,6 +56,17 @@ static unsigned int mapped(const struct fmap_sight *sight, struct fmap_range r)
 	return sight->count(sight, r.first, r.last - r.first + 1, 1);
 }
 
+static unsigned int blocks_of(struct fmap_range r)
+{
+	return (r.last - r.first) / BLOCK + 1;
+}
+
+/* Of how many blocks of a page table is the first page mapped? */
+static unsigned int mapped_blocks(const struct fmap_sight *sight, struct fmap_range r)
+{
+	return sight->count(sight, r.first, blocks_of(r), BLOCK);
+}
+
 /* Saturates: a wrap would be taken for a file that is hardly used. */
 static void add(unsigned short *n, unsigned int more)
 {
@@ -53,17 +74,22 @@ static void add(unsigned short *n, unsigned int more)
 }
 
 /* Rarely, if the answer has been the same for long. */
-static bool probe_block(const struct fmap_place *p, const struct fmap_history *h)
+static bool probe_block(unsigned long pgoff, const struct fmap_history *h)
 {
 	bool settled = h->blocks == BLOCKS_MIN || h->blocks == BLOCKS_MAX;
 
 	/* Not the first block, where many runs begin */
-	return fmap_lot(p->pgoff / BLOCK) >= (settled ? 15 : 14);
+	return fmap_lot(pgoff / BLOCK) >= (settled ? 15 : 14);
+}
+
+static bool believes_in_blocks(unsigned long pgoff, const struct fmap_history *h)
+{
+	return h->blocks >= BLOCKS_BELIEVE && !probe_block(pgoff, h);
 }
 
 static bool probe_table(const struct fmap_place *p)
 {
-	return fmap_probe_table(p->pgoff);
+	return fmap_probe_table(p->pgoff - p->slot);
 }
 
 static bool at_least_two(unsigned int bits)
@@ -114,11 +140,15 @@ static bool trial_is_over(const struct fmap_place *p, const struct fmap_history 
 	       h->trial > p->vma_pages / TRIAL_SHARE / 8;
 }
 
+static void learn_block(struct fmap_history *h)
+{
+	h->blocks = h->blocks + 2 > BLOCKS_MAX ? BLOCKS_MAX : h->blocks + 2;
+}
+
 /* Are the neighbours of an isolated fault wanted, as far as we know? */
 static bool wants_blocks(const struct fmap_place *p, const struct fmap_history *h)
 {
-	return trial_is_over(p, h) ||
-	       (h->blocks >= BLOCKS_BELIEVE && !probe_block(p, h));
+	return trial_is_over(p, h) || believes_in_blocks(p->pgoff, h);
 }
 
 /* Is so much of the region around the fault mapped? In a probe that is news. */
@@ -149,7 +179,8 @@ static bool is_dense(const struct fmap_place *p, const struct fmap_sight *sight,
 		return region_is_dense(p, sight, h, blocks ? REGION_BLOCKS : REGION_ENOUGH,
 				       win);
 	*win = fmap_aligned_window(p, p->slots);
-	return mapped(sight, *win) >= (blocks ? TABLE_BLOCKS : TABLE_ENOUGH);
+	return blocks ? mapped_blocks(sight, *win) >= TABLE_BLOCKS :
+			mapped(sight, *win) >= TABLE_ENOUGH;
 }
 
 /* A block, or a page only. */
@@ -181,7 +212,7 @@ static struct fmap_choice lone(const struct fmap_place *p, struct fmap_range ask
 		add(&h->trial, 1);
 	}
 	c = guess(p, asked, sight, h);
-	if (c.why == FMAP_ALONE && h->blocks > BLOCKS_MIN && probe_block(p, h))
+	if (c.why == FMAP_ALONE && h->blocks > BLOCKS_MIN && probe_block(p->pgoff, h))
 		h->blocks--;
 	return c;
 }
@@ -223,6 +254,19 @@ static bool has_side(const struct fmap_place *p, bool forward, unsigned long n)
 }
 
 /*
+ * The same, for a run that is to be believed: where page tables are mapped whole, those
+ * beside a probe table are no reason for more of it.
+ */
+static bool has_run_side(const struct fmap_place *p, const struct fmap_history *h,
+			 bool forward, unsigned long n)
+{
+	if (h->style == FMAP_STYLE_DENSE && probe_table(p) &&
+	    n > (forward ? p->slot : p->slots - 1 - p->slot))
+		return false;
+	return has_side(p, forward, n);
+}
+
+/*
  * @pages ahead, less what is mapped there already: it would be looked at in vain.
  * Seldom is any of it, and then the furthest page tells.
  */
@@ -237,17 +281,69 @@ static unsigned int not_yet_mapped(const struct fmap_place *p,
 	return pages;
 }
 
+static bool runs_are_long(const struct fmap_history *h)
+{
+	return h->runs;
+}
+
+/* Is the page so far on that side mapped? One look says that a run is short. */
+static bool reaches(const struct fmap_place *p, const struct fmap_sight *sight,
+		    const struct fmap_history *h, bool forward, unsigned int far)
+{
+	return has_run_side(p, h, forward, far) &&
+	       mapped(sight, side_range(p, forward, far, far));
+}
+
+/* How many of the RUN_PAGES pages there are mapped, if it matters. */
+static unsigned int run_so_far(const struct fmap_place *p,
+			       const struct fmap_sight *sight,
+			       const struct fmap_history *h, bool forward)
+{
+	if (!runs_are_long(h) && !reaches(p, sight, h, forward, FMAP_RUN_FAR))
+		return 0;
+	return mapped(sight, side_range(p, forward, 1, RUN_PAGES));
+}
+
 /* How long, at least, is a run of RUN_PAGES and more? */
-static struct fmap_choice long_run(const struct fmap_place *p,
-				   const struct fmap_sight *sight, bool forward)
+static unsigned int known_length(const struct fmap_place *p,
+				 const struct fmap_sight *sight,
+				 const struct fmap_history *h, bool forward)
 {
 	unsigned int n = RUN_PAGES;
 
-	while (n < RUN_MAX && has_side(p, forward, 2 * n) &&
+	while (n < RUN_MAX && has_run_side(p, h, forward, 2 * n) &&
 	       mapped(sight, side_range(p, forward, 2 * n - RUN_SAMPLE + 1, 2 * n)) ==
 	       RUN_SAMPLE)
 		n *= 2;
-	return run(p, forward, not_yet_mapped(p, sight, forward, n / RUN_SHARE));
+	return n;
+}
+
+/* Continues a run of RUN_PAGES and more. */
+static struct fmap_choice long_run(const struct fmap_place *p,
+				   struct fmap_range asked,
+				   const struct fmap_sight *sight,
+				   struct fmap_history *h, bool forward)
+{
+	unsigned int length = known_length(p, sight, h, forward), pages;
+
+	if (length >= RUN_LONG && h->runs < RUNS_MAX)
+		h->runs += 2;
+	pages = runs_are_long(h) ? length : length / RUN_SMALL_SHARE;
+	if (pages <= BLOCK)
+		return choose(FMAP_BLOCK, asked);
+	return run(p, forward, not_yet_mapped(p, sight, forward, pages));
+}
+
+/* Continues a run of @length pages, not yet RUN_PAGES. */
+static struct fmap_choice young_run(const struct fmap_place *p,
+				    const struct fmap_sight *sight,
+				    struct fmap_history *h, bool forward,
+				    unsigned int length)
+{
+	if (!runs_are_long(h))
+		return run(p, forward, length);
+	h->runs--;
+	return run(p, forward, not_yet_mapped(p, sight, forward, 2 * length));
 }
 
 /* All that is mapped near is on one side of the fault, @side. */
@@ -267,17 +363,19 @@ static struct fmap_choice one_sided(const struct fmap_place *p,
 		if (c.why != FMAP_ALONE)
 			return c;
 	}
-	if (at_least_two(side))
+	if (length == FMAP_NEAR)
+		far = run_so_far(p, sight, h, forward);
+	else if (at_least_two(side))
 		far = mapped(sight, side_range(p, forward, 1, RUN_PAGES));
 	if (far >= RUN_SURE)
-		return long_run(p, sight, forward);
+		return long_run(p, asked, sight, h, forward);
 	if (length == FMAP_NEAR) {
 		c = guess(p, asked, sight, h);
 		if (c.why != FMAP_ALONE)
 			return c;
 	}
 	if (far >= RUN_SOME)
-		return run(p, forward, far);
+		return young_run(p, sight, h, forward, far);
 	if (length == FMAP_NEAR)
 		return choose(FMAP_BLOCK, asked);
 	if (length < 3)
@@ -312,15 +410,40 @@ static struct fmap_range both(struct fmap_range a, struct fmap_range b)
 static unsigned int folio_blocks(const struct fmap_place *p,
 				 const struct fmap_history *h, unsigned int blocks)
 {
-	if (probe_table(p) || h->style == FMAP_STYLE_SPARSE)
-		return blocks / 2;
-	return h->style == FMAP_STYLE_DENSE ? 2 : blocks / 4;
+	return probe_table(p) || h->style == FMAP_STYLE_SPARSE ? blocks / 2 : blocks / 4;
+}
+
+/* In a probe, was the page next to an isolated one wanted as well? */
+static bool pair_in_probe(const struct fmap_place *p, const struct fmap_sight *sight,
+			  const struct fmap_history *h)
+{
+	return (sight->near == NEAREST || sight->near == NEAREST << 2) &&
+	       probe_block(p->pgoff, h);
+}
+
+/*
+ * A run over large folios: its window is as long as itself, and no smaller than what
+ * the core asks for.
+ */
+static struct fmap_choice large_run(const struct fmap_place *p, struct fmap_range asked,
+				    const struct fmap_sight *sight,
+				    const struct fmap_history *h, bool forward)
+{
+	unsigned int far = mapped(sight, side_range(p, forward, 1, RUN_PAGES));
+	struct fmap_choice c;
+
+	if (far >= RUN_SURE)
+		far = known_length(p, sight, h, forward);
+	c = run(p, forward, not_yet_mapped(p, sight, forward, far));
+	c.win = both(c.win, asked);
+	return c;
 }
 
 /*
  * In a large folio a page more costs little, and a fault much: no window is
- * smaller than what the core asks for, and where enough is mapped, or in a long
- * run, none is smaller than the folio. Folios need not be larger than that window.
+ * smaller than what the core asks for, but for isolated pages of a file that is
+ * used sparsely. Where enough is mapped, or in a long run, none is smaller than the
+ * folio. Folios need not be larger than that window.
  */
 static struct fmap_choice large(const struct fmap_place *p, struct fmap_range asked,
 				const struct fmap_sight *sight,
@@ -329,24 +452,28 @@ static struct fmap_choice large(const struct fmap_place *p, struct fmap_range as
 	struct fmap_range table = fmap_aligned_window(p, p->slots);
 	unsigned int before = sight->near & SIDE;
 	unsigned int after = mirror(sight->near >> (FMAP_NEAR + 1));
-	unsigned int blocks = (table.last - table.first) / BLOCK + 1;
 	bool behind = before == SIDE, ahead = after == SIDE;
-	struct fmap_choice c;
 
+	if (h->style == FMAP_STYLE_DENSE && !probe_table(p))
+		return mapped_blocks(sight, table) < FOLIOS_DENSE ?
+			choose(FMAP_BLOCK, asked) : choose(FMAP_DENSE, table);
 	if (behind != ahead &&
-	    mapped(sight, side_range(p, behind, 1, RUN_PAGES)) >= RUN_SURE) {
-		c = long_run(p, sight, behind);
-		c.win = both(c.win, both(asked, sight->folio));
-		return c;
+	    reaches(p, sight, h, behind, probe_table(p) ? RUN_PAGES : FMAP_RUN_FAR_LARGE))
+		return large_run(p, asked, sight, h, behind);
+	if (h->style == FMAP_STYLE_SPARSE && !probe_table(p)) {
+		if (!sight->near)
+			return lone(p, asked, sight, h);
+		if (pair_in_probe(p, sight, h))
+			learn_block(h);
+		if (sight->near == SIDE)
+			return choose(FMAP_BLOCK, asked);
 	}
 	if (probe_table(p) && sight->fresh)
 		add(&h->begun, 1);
-	if (sight->count(sight, table.first, blocks, BLOCK) < folio_blocks(p, h, blocks))
+	if (mapped_blocks(sight, table) < folio_blocks(p, h, blocks_of(table)))
 		return choose(FMAP_BLOCK, asked);
 	if (probe_table(p))
 		add(&h->filled, 2);
-	else if (h->style == FMAP_STYLE_DENSE)
-		return choose(FMAP_DENSE, table);
 	return choose(FMAP_FOLIO, both(asked, sight->folio));
 }
 
@@ -358,7 +485,23 @@ static bool probe_filled(const struct fmap_place *p, const struct fmap_history *
 
 	if (length < 3)
 		length = run_length(after);
-	return length >= 3 && length < FMAP_NEAR && probe_block(p, h);
+	return length >= 3 && length < FMAP_NEAR && probe_block(p->pgoff, h);
+}
+
+/**
+ * fmap_wants_block - is a fault a block, with nothing to learn from it?
+ * @history:	of the file
+ * @pgoff:	faulting page
+ * @near:	see struct fmap_sight; for a page of a large folio it must be 0
+ *
+ * In a file of which small blocks are used nearly all faults are, but for those that
+ * may continue a run. The window is what the core asks for.
+ */
+bool fmap_wants_block(struct fmap_history history, unsigned long pgoff,
+		      unsigned int near)
+{
+	return history.style == FMAP_STYLE_SPARSE && believes_in_blocks(pgoff, &history) &&
+	       near != SIDE && near != SIDE << (FMAP_NEAR + 1);
 }
 
 /**
@@ -382,9 +525,7 @@ struct fmap_choice fmap_adapt(const struct fmap_place *p, struct fmap_range aske
 		return lone(p, asked, sight, history);
 	after = mirror(sight->near >> (FMAP_NEAR + 1));
 	if (probe_filled(p, history, before, after)) {
-		history->blocks += 2;
-		if (history->blocks > BLOCKS_MAX)
-			history->blocks = BLOCKS_MAX;
+		learn_block(history);
 		return choose(FMAP_BLOCK, asked);
 	}
 	if (!after)

@@ -145,9 +145,16 @@ static vm_fault_t fmap_native_map_pages(struct vm_fault *vmf,
 	return ret;
 }
 
-static noinline vm_fault_t fmap_map_any_window(struct vm_fault *vmf,
-					       const struct fmap_vm_ops *fvo,
-					       struct fmap_range win)
+/**
+ * fmap_map_any_window - map what is mappable of a window
+ * @vmf:	the fault
+ * @fvo:	the vm_ops copy of the mapping
+ * @win:	the window
+ *
+ * Return: as ->map_pages.
+ */
+vm_fault_t fmap_map_any_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+			       struct fmap_range win)
 {
 	const struct fmap_sb_info *sbi = fvo->sbi;
 	pmd_t pmd;
@@ -162,24 +169,6 @@ static noinline vm_fault_t fmap_map_any_window(struct vm_fault *vmf,
 	if (static_branch_unlikely(&fmap_triggers_armed))
 		return fmap_install_frozen(vmf, fvo, win);
 	return fmap_install(vmf, fvo, win);
-}
-
-/**
- * fmap_map_window - map what is mappable of a window
- * @vmf:	the fault
- * @fvo:	the vm_ops copy of the mapping
- * @win:	the window
- *
- * Return: as ->map_pages.
- */
-vm_fault_t fmap_map_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
-			   struct fmap_range win)
-{
-	vm_fault_t ret;
-
-	if (likely(fmap_window_warm(vmf, fvo, win, &ret)))
-		return ret;
-	return fmap_map_any_window(vmf, fvo, win);
 }
 
 /**

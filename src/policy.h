@@ -93,6 +93,7 @@ enum fmap_style {
  * @blocks:	grows with isolated faults in probe blocks whose neighbours
  *		followed, shrinks with those that stayed alone
  * @style:	an enum fmap_style
+ * @runs:	grows with long runs, shrinks with each that begins: not 0 if most get long
  * @begun:	probe tables that saw their first fault since the last mmap
  * @filled:	parts of probe tables that random faults filled since then
  * @trial:	pages mapped alone, counted in samples, since then and as long as
@@ -103,7 +104,8 @@ enum fmap_style {
  */
 struct fmap_history {
 	signed char blocks;
-	unsigned char style;
+	unsigned char style : 2;
+	unsigned char runs : 6;
 	unsigned short begun;
 	unsigned short filled;
 	unsigned short trial;
@@ -172,35 +174,69 @@ static inline unsigned int fmap_lot(unsigned int index)
 	return (index * 0x9e3779b1U) >> 28;
 }
 
-/* Page tables, or about that, in which we make no guess at the whole. */
-static inline bool fmap_probe_table(unsigned long pgoff)
+/*
+ * Page tables in which we make no guess at the whole. @first is the page of the file
+ * that their first slot is for, even if that is not mapped.
+ */
+static inline bool fmap_probe_table(unsigned long first)
 {
-	return pgoff / 512 % 16 == 5;
+	return first / 512 % 16 == 5;
 }
+
+/*
+ * What fmap_adapt() would say to most faults, said at once. They are not for faults in a
+ * probe table.
+ */
 
 /**
  * fmap_stays_alone - is an isolated fault one page, with nothing to learn from it?
  * @history:	of the file
- * @pgoff:	faulting page
- * @near:	see struct fmap_sight
+ * @near:	see struct fmap_sight; for a page of a large folio it must be 0
  *
- * What fmap_adapt() would say, said at once: in a file that is used sparsely it
- * is what nearly all faults are.
+ * In a file that is used sparsely nearly all faults are.
  */
-static inline bool fmap_stays_alone(struct fmap_history history, unsigned long pgoff,
-				    unsigned int near)
+static inline bool fmap_stays_alone(struct fmap_history history, unsigned int near)
 {
 	unsigned int before = near & ((1U << FMAP_NEAR) - 1);
 	unsigned int after = near >> (FMAP_NEAR + 1);
 
-	if (history.style != FMAP_STYLE_SPARSE || history.blocks != FMAP_BLOCKS_MIN ||
-	    fmap_probe_table(pgoff))
+	if (history.style != FMAP_STYLE_SPARSE || history.blocks != FMAP_BLOCKS_MIN)
 		return false;
 	/* At most one page on either side, and none next to the fault */
 	return !(near & 7U << (FMAP_NEAR - 1)) && !(before & (before - 1)) &&
 	       !(after & (after - 1));
 }
 
+/*
+ * As far as that behind the fault the pages must be mapped for a run to get more than
+ * what the core asks for, as long as long runs are not known of the file; over large
+ * folios, where a page more costs less, it is nearer.
+ */
+#define FMAP_RUN_FAR		256
+#define FMAP_RUN_FAR_LARGE	32
+
+/**
+ * fmap_short_run - where to look whether a run forward is a short one
+ * @history:	of the file
+ * @near:	see struct fmap_sight
+ * @large:	the file may have large folios
+ *
+ * If that page is not mapped the window is what the core asks for.
+ *
+ * Return: so many pages before the fault; 0 if there is more to it.
+ */
+static inline unsigned int fmap_short_run(struct fmap_history history,
+					  unsigned int near, bool large)
+{
+	if (near != (1U << FMAP_NEAR) - 1 || history.style == FMAP_STYLE_DENSE)
+		return 0;
+	if (large)
+		return history.style == FMAP_STYLE_SPARSE ? FMAP_RUN_FAR_LARGE : 0;
+	return history.runs ? 0 : FMAP_RUN_FAR;
+}
+
+bool fmap_wants_block(struct fmap_history history, unsigned long pgoff,
+		      unsigned int near);
 struct fmap_choice fmap_adapt(const struct fmap_place *p, struct fmap_range asked,
 			      const struct fmap_sight *sight,
 			      struct fmap_history *history);

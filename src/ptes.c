@@ -164,7 +164,8 @@ unsigned int fmap_read_edges(const struct vm_fault *vmf, struct fmap_range win)
  * @vmf:	the fault, in ->map_pages, with FMAP_NEAR pages of the VMA and of its
  *		page table on either side
  *
- * Return: as fmap_read_ptes(), bit FMAP_NEAR for the fault; quick if none has.
+ * Return: as fmap_read_ptes(), bit FMAP_NEAR for the fault; quick if none has,
+ * or all those before the fault and no other.
  */
 unsigned long fmap_read_near(const struct vm_fault *vmf)
 {
@@ -175,8 +176,12 @@ unsigned long fmap_read_near(const struct vm_fault *vmf)
 	if (!fmap_pmd_is_table(pmd))
 		return pmd_trans_huge(pmd) ? GENMASK(2 * FMAP_NEAR, 0) : 0;
 	pte = fmap_table(pmd) + pte_index(vmf->address) - FMAP_NEAR;
-	if (fmap_all_empty(pte, 2 * FMAP_NEAR + 1))
-		return 0;
+	if (!fmap_any_pte(pte + FMAP_NEAR, FMAP_NEAR + 1)) {
+		if (!fmap_any_pte(pte, FMAP_NEAR))
+			return 0;
+		if (fmap_all_ptes(pte, FMAP_NEAR))
+			return GENMASK(FMAP_NEAR - 1, 0);
+	}
 #pragma GCC unroll 17
 	for (i = 0; i < 2 * FMAP_NEAR + 1; i++)
 		used |= (unsigned int)!!native_pte_val(READ_ONCE(pte[i])) << i;

@@ -167,13 +167,66 @@ static vm_fault_t fmap_leave(const struct fmap_vm_ops *fvo, enum fmap_bundle why
 	return 0;
 }
 
+/* A page to be mapped alone is left to ->fault, which is the quicker way. */
+static __always_inline vm_fault_t fmap_map_choice(struct vm_fault *vmf,
+						  const struct fmap_vm_ops *fvo,
+						  struct fmap_range asked,
+						  const struct fmap_choice *choice)
+{
+	struct fmap_range win = choice->win;
+
+	if (choice->why == FMAP_ALONE)
+		return fmap_leave(fvo, FMAP_B_left_alone);
+	fmap_count_reason(fvo->sbi, choice->why);
+	if (win.first != asked.first || win.last != asked.last)
+		fmap_count(fvo->sbi, FMAP_fa_rewindowed);
+	if (win.last - win.first > FMAP_FAR)
+		win = fmap_cut_to_cached(vmf, win);
+	return fmap_map_window(vmf, fvo, win);
+}
+
+/* Is the page so many before the fault mapped? */
+static bool fmap_is_mapped_before(const struct vm_fault *vmf, unsigned int pages)
+{
+	return vmf->pgoff - vmf->vma->vm_pgoff >= pages &&
+	       fmap_count_ptes(vmf, vmf->pgoff - pages, 1, 1);
+}
+
+/* Is the fault the next of a run forward, and that a short one? */
+static bool fmap_is_short_run(const struct vm_fault *vmf, struct fmap_history history,
+			      unsigned int near, bool large)
+{
+	unsigned int far = fmap_short_run(history, near, large);
+
+	return far && !fmap_is_mapped_before(vmf, far);
+}
+
+/*
+ * Most faults need not ask fmap_adapt(). True if that is so: *@why is the reason then,
+ * and the window what the core asks for. Whether newer kernels map a large folio whole
+ * is seen by the folio only.
+ */
+static bool fmap_is_quick(const struct vm_fault *vmf, struct fmap_history history,
+			  unsigned int near, bool large, enum fmap_reason *why)
+{
+	bool alike = !large || !near;
+
+	if ((large && FMAP_MAPS_WHOLE_FOLIOS) ||
+	    fmap_probe_table(vmf->pgoff - pte_index(vmf->address)))
+		return false;
+	*why = FMAP_ALONE;
+	if (alike && fmap_stays_alone(history, near))
+		return true;
+	*why = FMAP_BLOCK;
+	return (alike && fmap_wants_block(history, vmf->pgoff, near)) ||
+	       fmap_is_short_run(vmf, history, near, large);
+}
+
 /**
  * fmap_map_adaptive - ->map_pages of around=adaptive
  * @vmf:	the fault
  * @fvo:	the vm_ops copy of the mapping
  * @asked:	the window that the core asked for
- *
- * A page to be mapped alone is left to ->fault, which is the quicker way.
  *
  * Return: as ->map_pages.
  */
@@ -183,13 +236,13 @@ vm_fault_t fmap_map_adaptive(struct vm_fault *vmf, const struct fmap_vm_ops *fvo
 	bool large = mapping_large_folio_support(vmf->vma->vm_file->f_mapping);
 	bool edge = fmap_near_an_edge(vmf), whole = false;
 	unsigned int near = edge ? fmap_read_near_edge(vmf) : fmap_read_near(vmf);
+	struct fmap_choice choice = { .win = asked };
 	struct fmap_range limit, folio;
-	struct fmap_choice choice;
 	struct fmap_place place;
 
-	if (!edge && !large &&
-	    fmap_stays_alone(READ_ONCE(*fvo->history), vmf->pgoff, near))
-		return fmap_leave(fvo, FMAP_B_left_alone);
+	if (!edge &&
+	    fmap_is_quick(vmf, READ_ONCE(*fvo->history), near, large, &choice.why))
+		return fmap_map_choice(vmf, fvo, asked, &choice);
 	place = fmap_place(vmf);
 	folio = fmap_range_around(&place, 0, 0);
 	if (large) {
@@ -203,14 +256,7 @@ vm_fault_t fmap_map_adaptive(struct vm_fault *vmf, const struct fmap_vm_ops *fvo
 	choice = fmap_choose(vmf, fvo, &place, asked, folio, near);
 	if (whole && fmap_is_within(choice.win, folio))
 		return fmap_leave(fvo, FMAP_B_left_folio);
-	if (choice.why == FMAP_ALONE)
-		return fmap_leave(fvo, FMAP_B_left_alone);
-	fmap_count_reason(fvo->sbi, choice.why);
-	if (choice.win.first != asked.first || choice.win.last != asked.last)
-		fmap_count(fvo->sbi, FMAP_fa_rewindowed);
-	if (choice.win.last - choice.win.first > FMAP_FAR)
-		choice.win = fmap_cut_to_cached(vmf, choice.win);
-	return fmap_map_window(vmf, fvo, choice.win);
+	return fmap_map_choice(vmf, fvo, asked, &choice);
 }
 
 /**

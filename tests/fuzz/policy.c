@@ -181,7 +181,8 @@ static void fuzz_fault(struct input *in, const struct fmap_place *p,
 
 	if (take(in, 1) & 1)
 		s.sight.folio = take_part(in, p, limit);
-	alone = fmap_stays_alone(*history, p->pgoff, s.sight.near) &&
+	alone = !fmap_probe_table(p->pgoff - p->slot) &&
+		fmap_stays_alone(*history, s.sight.near) &&
 		s.sight.folio.first == s.sight.folio.last;
 	c = fmap_adapt(p, asked, &s.sight, history);
 	check_window(p, c.win);

@@ -118,8 +118,38 @@ TEST_F(adaptive, a_run_is_followed)
 	EXPECT_SOUND();
 	if (!fmap_maps_whole_folios() || !fmap_large_folios())
 		EXPECT_EQ(FILE_PAGES, mapped(&self->c));
-	EXPECT_GE(40, self->c.fa_calls);
+	EXPECT_GE(48, self->c.fa_calls);
 	EXPECT_GE(self->c.fa_adapt_run + self->c.fa_adapt_whole, FILE_PAGES / 512);
+}
+
+TEST_F(adaptive, runs_known_to_be_long_get_large_windows_sooner)
+{
+	long long first;
+
+	SKIP_LARGE_FOLIOS();
+	set_order(self, 1, false);
+	use(self, 1);
+	first = self->c.fa_calls;
+	use(self, 1);
+	EXPECT_SOUND();
+	EXPECT_EQ(FILE_PAGES, mapped(&self->c));
+	EXPECT_GE(first - 10, self->c.fa_calls);
+}
+
+/* Runs of 200 pages, each of them the first half of 400. */
+TEST_F(adaptive, short_runs_are_not_overshot)
+{
+	size_t i;
+
+	SKIP_LARGE_FOLIOS();
+	for (self->n = 0, i = 0; i < FILE_PAGES; i++)
+		if (i / 200 % 2 == 0)
+			self->order[self->n++] = i;
+	use(self, 2);
+	EXPECT_SOUND();
+	/* The kernel's windows would go 8 pages beyond the end of each. */
+	EXPECT_GE((long long)self->n * 11 / 10, mapped(&self->c));
+	EXPECT_GE((long long)self->n / 8, self->c.fa_calls);
 }
 
 TEST_F(adaptive, isolated_pages_are_mapped_alone)
