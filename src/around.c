@@ -9,16 +9,18 @@
 
 #include "trigger.h"
 
-static noinline struct fmap_range
-fmap_policy_window(const struct vm_fault *vmf, const struct fmap_sb_info *sbi,
-		   struct fmap_around policy, struct fmap_range asked)
+/* The window of a policy that is neither the kernel's nor adaptive. */
+static noinline vm_fault_t fmap_map_policy(struct vm_fault *vmf,
+					   const struct fmap_vm_ops *fvo,
+					   struct fmap_range asked)
 {
+	const struct fmap_around policy = READ_ONCE(fvo->inode->around);
 	const struct fmap_place place = fmap_place(vmf);
 	struct fmap_range win = fmap_window(&policy, &place, asked);
 
 	if (win.first != asked.first || win.last != asked.last)
-		fmap_count(sbi, FMAP_fa_rewindowed);
-	return win;
+		fmap_count(fvo->sbi, FMAP_fa_rewindowed);
+	return fmap_map_window(vmf, fvo, win);
 }
 
 /* Facts about the window, whoever chose it. */
@@ -132,9 +134,9 @@ static noinline vm_fault_t fmap_install_frozen(struct vm_fault *vmf,
 	return ret;
 }
 
-static vm_fault_t fmap_native_map_pages(struct vm_fault *vmf,
-					const struct fmap_vm_ops *fvo,
-					struct fmap_range win)
+static noinline vm_fault_t fmap_native_map_pages(struct vm_fault *vmf,
+						 const struct fmap_vm_ops *fvo,
+						 struct fmap_range win)
 {
 	vm_fault_t ret = fvo->lower->map_pages(vmf, win.first, win.last);
 
@@ -188,17 +190,17 @@ vm_fault_t fmap_map_any_window(struct vm_fault *vmf, const struct fmap_vm_ops *f
 vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 {
 	const struct fmap_vm_ops *fvo = fmap_vm_ops(vmf->vma);
-	const struct fmap_sb_info *sbi = fvo->sbi;
-	struct fmap_range win = { .first = start, .last = end };
-	struct fmap_around policy;
+	const struct fmap_range asked = { .first = start, .last = end };
 
-	if (READ_ONCE(sbi->config.engine)->native)
-		return fmap_native_map_pages(vmf, fvo, win);
-	policy = READ_ONCE(fvo->inode->around);
-	if (policy.kind == FMAP_ADAPTIVE)
-		return fmap_map_adaptive(vmf, fvo, win);
-	/* What the core asks for is within the limits as it is. */
-	if (policy.kind != FMAP_KERNEL)
-		win = fmap_policy_window(vmf, sbi, policy, win);
-	return fmap_map_window(vmf, fvo, win);
+	if (READ_ONCE(fvo->sbi->config.engine)->native)
+		return fmap_native_map_pages(vmf, fvo, asked);
+	switch (READ_ONCE(fvo->inode->around.kind)) {
+	case FMAP_ADAPTIVE:
+		return fmap_map_adaptive(vmf, fvo, asked);
+	case FMAP_KERNEL:
+		/* What the core asks for is within the limits as it is. */
+		return fmap_map_window(vmf, fvo, asked);
+	default:
+		return fmap_map_policy(vmf, fvo, asked);
+	}
 }

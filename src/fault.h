@@ -203,8 +203,8 @@ extern const struct fmap_installer fmap_installers[FMAP_NR_INSTALLERS];
 
 /* warm.c */
 vm_fault_t fmap_fault(struct vm_fault *vmf);
-bool fmap_window_warm(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
-		      struct fmap_range win, vm_fault_t *ret);
+vm_fault_t fmap_map_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+			   struct fmap_range win);
 
 /* fault.c */
 vm_fault_t fmap_fault_long(struct vm_fault *vmf, struct fmap_vm_ops *fvo);
@@ -214,18 +214,6 @@ void fmap_inval_lock(struct fmap_fault *f);
 vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
 vm_fault_t fmap_map_any_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 			       struct fmap_range win);
-
-/* As fmap_map_any_window(), quick if the window is a usual one. */
-static inline vm_fault_t fmap_map_window(struct vm_fault *vmf,
-					 const struct fmap_vm_ops *fvo,
-					 struct fmap_range win)
-{
-	vm_fault_t ret;
-
-	if (likely(fmap_window_warm(vmf, fvo, win, &ret)))
-		return ret;
-	return fmap_map_any_window(vmf, fvo, win);
-}
 
 /* Where a fault is, for the policies. */
 static inline struct fmap_place fmap_place(const struct vm_fault *vmf)

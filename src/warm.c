@@ -113,61 +113,74 @@ vm_fault_t fmap_fault(struct vm_fault *vmf)
 	return fmap_fault_long(vmf, fvo);
 }
 
-static const pte_t *fmap_first_pte(const struct vm_fault *vmf, pmd_t pmd, pgoff_t first)
-{
-	return fmap_table(pmd) + pte_index(vmf->address) + first - vmf->pgoff;
-}
-
-/* Does all that is to be said about the window fit into a bundle, so far? */
-static bool fmap_window_is_usual(const struct vm_fault *vmf,
-				 const struct fmap_sb_info *sbi, struct fmap_range win)
+/*
+ * The first PTE of the window, if all that is to be said about it fits into a bundle so
+ * far; else NULL. @pmd is the page table.
+ */
+static __always_inline const pte_t *fmap_usual_ptes(const struct vm_fault *vmf,
+						    const struct fmap_sb_info *sbi,
+						    struct fmap_range win, pmd_t pmd)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned int slot = pte_index(vmf->address) + win.first - vmf->pgoff;
 	unsigned int nr = win.last - win.first + 1;
-	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	const pte_t *pte;
 
-	return FMAP_COUNTS && !static_branch_unlikely(&fmap_triggers_armed) &&
-	       win.last - win.first < BITS_PER_LONG &&
-	       fmap_pmd_is_table(pmd) && slot + nr != PTRS_PER_PTE &&
-	       win.first != vma->vm_pgoff &&
-	       win.last - vma->vm_pgoff != vma_pages(vma) - 1 &&
-	       READ_ONCE(sbi->config.installer)->install == fmap_handover &&
-	       !READ_ONCE(vma->vm_file->f_ra.mmap_miss) &&
-	       !(FMAP_MAPS_WHOLE_FOLIOS &&
-		 mapping_large_folio_support(vma->vm_file->f_mapping)) &&
-	       fmap_all_empty(fmap_table(pmd) + slot, nr);
+	if (!FMAP_COUNTS || static_branch_unlikely(&fmap_triggers_armed) ||
+	    win.last - win.first >= BITS_PER_LONG ||
+	    !fmap_pmd_is_table(pmd) || slot + nr == PTRS_PER_PTE ||
+	    win.first == vma->vm_pgoff ||
+	    win.last - vma->vm_pgoff == vma_pages(vma) - 1 ||
+	    READ_ONCE(sbi->config.installer) != &fmap_installers[FMAP_INSTALL_HANDOVER] ||
+	    READ_ONCE(vma->vm_file->f_ra.mmap_miss) ||
+	    (FMAP_MAPS_WHOLE_FOLIOS &&
+	     mapping_large_folio_support(vma->vm_file->f_mapping)))
+		return NULL;
+	pte = fmap_table(pmd) + slot;
+	return fmap_all_empty(pte, nr) ? pte : NULL;
+}
+
+/* It began as a usual window; some page did not get mapped. */
+static noinline vm_fault_t fmap_window_partly(const struct vm_fault *vmf,
+					      const struct fmap_sb_info *sbi,
+					      struct fmap_range win, vm_fault_t ret)
+{
+	struct fmap_mapped sum = { };
+
+	fmap_count(sbi, FMAP_fa_calls);
+	sum.pages = fmap_account(vmf, sbi, win.first, win.last - win.first + 1, 0);
+	fmap_count_around(sbi, ret, &sum);
+	return ret;
 }
 
 /**
- * fmap_window_warm - have the lower's ->map_pages map a window, if it is a usual one
+ * fmap_map_window - map what is mappable of a window
  * @vmf:	the fault; fault lock held, on newer kernels under RCU
  * @fvo:	the vm_ops copy of the mapping
  * @win:	the window
- * @ret:	gets what ->map_pages is to return
  *
- * Return: true if it is done and counted. False: nothing has happened.
+ * If it is a usual one it is handed to the lower's ->map_pages here and now. The pmd
+ * is read again then: as long as it says the same, the PTEs are where they were.
+ *
+ * Return: as ->map_pages.
  */
-bool fmap_window_warm(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
-		      struct fmap_range win, vm_fault_t *ret)
+vm_fault_t fmap_map_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+			   struct fmap_range win)
 {
-	unsigned int nr = win.last - win.first + 1;
 	const struct fmap_sb_info *sbi = fvo->sbi;
-	struct fmap_mapped sum = { };
-	pmd_t pmd;
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	const pte_t *pte = fmap_usual_ptes(vmf, sbi, win, pmd);
+	unsigned int nr = win.last - win.first + 1;
+	vm_fault_t ret;
 
-	if (!fmap_window_is_usual(vmf, sbi, win))
-		return false;
-	*ret = fvo->lower->map_pages(vmf, win.first, win.last);
-	pmd = pmdp_get_lockless(vmf->pmd);
-	if (likely(*ret == VM_FAULT_NOPAGE && fmap_pmd_is_table(pmd) &&
-		   fmap_all_present(fmap_first_pte(vmf, pmd, win.first), nr))) {
-		fmap_count_bundle(sbi, FMAP_B_window);
-		fmap_count_bundle_add(sbi, FMAP_B_window_pages, nr);
-		return true;
-	}
-	fmap_count(sbi, FMAP_fa_calls);
-	sum.pages = fmap_account(vmf, sbi, win.first, nr, 0);
-	fmap_count_around(sbi, *ret, &sum);
-	return true;
+	if (!pte)
+		return fmap_map_any_window(vmf, fvo, win);
+	ret = fvo->lower->map_pages(vmf, win.first, win.last);
+	if (unlikely(ret != VM_FAULT_NOPAGE ||
+		     native_pmd_val(pmdp_get_lockless(vmf->pmd)) != native_pmd_val(pmd) ||
+		     !fmap_all_present(pte, nr)))
+		return fmap_window_partly(vmf, sbi, win, ret);
+	fmap_count_bundle(sbi, FMAP_B_window);
+	fmap_count_bundle_add(sbi, FMAP_B_window_pages, nr);
+	return ret;
 }
