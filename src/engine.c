@@ -74,23 +74,19 @@ static void fmap_hold_drop(struct fmap_fault *f, enum fmap_counter why)
 const struct fmap_engine fmap_engines[FMAP_NR_ENGINES] = {
 	[FMAP_ENGINE_PIN] = {
 		.name		= "pin",
-		.built		= true,
 		.drop		= fmap_pin_drop,
 	},
 	[FMAP_ENGINE_RETRY] = {
 		.name		= "retry",
-		.built		= true,
 		.wait_unlocked	= true,
 		.drop		= fmap_retry_drop,
 	},
 	[FMAP_ENGINE_HOLD] = {
 		.name		= "hold",
-		.built		= true,
 		.drop		= fmap_hold_drop,
 	},
 	[FMAP_ENGINE_NATIVE] = {
 		.name		= "native",
-		.built		= true,
 		.native		= true,
 	},
 };

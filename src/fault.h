@@ -150,7 +150,6 @@ static inline void fmap_fault_count_add(const struct fmap_fault *f,
 /**
  * struct fmap_engine - what a fault holds while it sleeps
  * @name:	as in engine=
- * @built:	false: known, but this version refuses it as not supported
  * @native:	the lower's own hooks run, counted at the door; no other member
  *		is used
  * @wait_unlocked: once the fault lock is dropped, wait for the folio without
@@ -163,7 +162,6 @@ static inline void fmap_fault_count_add(const struct fmap_fault *f,
  */
 struct fmap_engine {
 	const char *name;
-	bool built;
 	bool native;
 	bool wait_unlocked;
 	void (*drop)(struct fmap_fault *f, enum fmap_counter why);
@@ -182,12 +180,10 @@ extern const struct fmap_engine fmap_engines[FMAP_NR_ENGINES];
 /**
  * struct fmap_installer - how fault-around installs PTEs
  * @name:	as in install=
- * @built:	false: known, but this version refuses it as not supported
  * @install:	map what is mappable of @win; returns what ->map_pages returns
  */
 struct fmap_installer {
 	const char *name;
-	bool built;
 	vm_fault_t (*install)(struct vm_fault *vmf,
 			      const struct fmap_vm_ops *fvo,
 			      struct fmap_range win);

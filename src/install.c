@@ -157,6 +157,6 @@ vm_fault_t fmap_handover(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 }
 
 const struct fmap_installer fmap_installers[FMAP_NR_INSTALLERS] = {
-	[FMAP_INSTALL_HANDOVER]	= { .name = "handover", .built = true, .install = fmap_handover },
-	[FMAP_INSTALL_INSERT]	= { .name = "insert", .built = true, .install = fmap_insert },
+	[FMAP_INSTALL_HANDOVER]	= { .name = "handover", .install = fmap_handover },
+	[FMAP_INSTALL_INSERT]	= { .name = "insert", .install = fmap_insert },
 };

@@ -22,8 +22,7 @@
  * struct fmap_option - a mount option that takes a value
  * @name:	left of the equals sign
  * @allowed:	what may be right of it, for the message that refuses a value
- * @parse:	store @value in @config; -EINVAL: not allowed, -EOPNOTSUPP:
- *		allowed, but this version does not have it
+ * @parse:	store @value in @config; -EINVAL: it is not allowed
  * @show:	print the value back as @parse would take it
  * @by_file:	a rule may give it to some files
  */
@@ -48,12 +47,10 @@ static int fmap_parse_engine(struct fmap_config *config, const char *value)
 	int i;
 
 	for (i = 0; i < FMAP_NR_ENGINES; i++) {
-		if (strcmp(value, fmap_engines[i].name))
-			continue;
-		if (!fmap_engines[i].built)
-			return -EOPNOTSUPP;
-		config->engine = &fmap_engines[i];
-		return 0;
+		if (!strcmp(value, fmap_engines[i].name)) {
+			config->engine = &fmap_engines[i];
+			return 0;
+		}
 	}
 	return -EINVAL;
 }
@@ -69,12 +66,10 @@ static int fmap_parse_install(struct fmap_config *config, const char *value)
 	int i;
 
 	for (i = 0; i < FMAP_NR_INSTALLERS; i++) {
-		if (strcmp(value, fmap_installers[i].name))
-			continue;
-		if (!fmap_installers[i].built)
-			return -EOPNOTSUPP;
-		config->installer = &fmap_installers[i];
-		return 0;
+		if (!strcmp(value, fmap_installers[i].name)) {
+			config->installer = &fmap_installers[i];
+			return 0;
+		}
 	}
 	return -EINVAL;
 }
@@ -290,9 +285,6 @@ static int fmap_parse_param(struct fs_context *fc, struct fs_parameter *param)
 				   opt->allowed);
 
 	err = opt->parse(&options->config, param->string);
-	if (err == -EOPNOTSUPP)
-		return fmap_invalf(fc, "%s=%s: not supported by this version",
-				   opt->name, param->string);
 	if (err)
 		return fmap_invalf(fc, "%s=%s: not allowed, expected %s",
 				   opt->name, param->string, opt->allowed);

@@ -168,8 +168,6 @@ static const char *fmap_rule_store(struct fmap_rule *rule, const char *key,
 	err = fmap_parse_policy(&config, key, value);
 	if (err == -ENOPARAM)
 		return "only around= and readahead= can be given by file";
-	if (err == -EOPNOTSUPP)
-		return "not supported by this version";
 	if (err)
 		return "a value that the option does not take";
 	if (around ? rule->has_around : rule->has_readahead)
