@@ -123,30 +123,35 @@ static void fmap_show_window(struct seq_file *m, enum fmap_policy_kind kind,
 		seq_printf(m, "%luk", size >> 10);
 }
 
-static int fmap_parse_around(struct fmap_config *config, const char *value)
+/*
+ * A size, or the name of a policy. Return: which kind of policy that is, or -EINVAL;
+ * *@size is the size, or zero.
+ */
+static int fmap_parse_kind(const char *value, unsigned long *size)
 {
-	unsigned long size = fmap_parse_size(value);
 	int kind;
 
-	if (size) {
+	*size = fmap_parse_size(value);
+	if (*size)
+		return FMAP_SIZE;
+	kind = match_string(fmap_policy_names, ARRAY_SIZE(fmap_policy_names), value);
+	return kind == FMAP_SIZE ? -EINVAL : kind;
+}
+
+static int fmap_parse_around(struct fmap_config *config, const char *value)
+{
+	unsigned long size;
+	int kind = fmap_parse_kind(value, &size);
+
+	if (kind < 0)
+		return kind;
+	if (kind == FMAP_SIZE) {
 		if (!is_power_of_2(size) || size < PAGE_SIZE || size > PMD_SIZE)
 			return -EINVAL;
-		config->around.kind = FMAP_SIZE;
 		config->around.pages = size >> PAGE_SHIFT;
-		return 0;
 	}
-	kind = match_string(fmap_policy_names, ARRAY_SIZE(fmap_policy_names),
-			    value);
-	switch (kind) {
-	case FMAP_KERNEL:
-	case FMAP_OFF:
-	case FMAP_TABLE:
-	case FMAP_ADAPTIVE:
-		config->around.kind = kind;
-		return 0;
-	default:
-		return -EINVAL;
-	}
+	config->around.kind = kind;
+	return 0;
 }
 
 static void fmap_show_around(struct seq_file *m,
@@ -158,27 +163,18 @@ static void fmap_show_around(struct seq_file *m,
 
 static int fmap_parse_readahead(struct fmap_config *config, const char *value)
 {
-	unsigned long size = fmap_parse_size(value);
-	int kind;
+	unsigned long size;
+	int kind = fmap_parse_kind(value, &size);
 
-	if (size) {
+	if (kind < 0 || kind == FMAP_TABLE)
+		return -EINVAL;
+	if (kind == FMAP_SIZE) {
 		if (!PAGE_ALIGNED(size) || size > FMAP_READAHEAD_MAX)
 			return -EINVAL;
-		config->readahead.kind = FMAP_SIZE;
 		config->readahead.pages = size >> PAGE_SHIFT;
-		return 0;
 	}
-	kind = match_string(fmap_policy_names, ARRAY_SIZE(fmap_policy_names),
-			    value);
-	switch (kind) {
-	case FMAP_KERNEL:
-	case FMAP_OFF:
-	case FMAP_ADAPTIVE:
-		config->readahead.kind = kind;
-		return 0;
-	default:
-		return -EINVAL;
-	}
+	config->readahead.kind = kind;
+	return 0;
 }
 
 static void fmap_show_readahead(struct seq_file *m,

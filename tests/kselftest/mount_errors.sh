@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 fsopen_log=$here/fsopen_log
 
 fmap_begin "$0" "$@"
-ktap_set_plan 69
+ktap_set_plan 70
 
 below=$FMAP_LOWER/mount_errors
 at=$(mktemp -d)
@@ -84,7 +84,7 @@ refused "an unknown option" EINVAL "fmapfs: Unknown parameter 'colour'" "$below"
 refused "an unknown flag" EINVAL "fmapfs: Unknown parameter 'fast'" "$below" fast
 for wrong in engine=warp install=by-hand around=3k around=2k around=4m around=5000 \
 	     around=-1 around=64kk around=0 around=SIZE readahead=1 readahead=32m \
-	     readahead=table readahead=4095 readahead=0; do
+	     readahead=table readahead=4095 readahead=0 readahead=SIZE; do
 	refused "$wrong" EINVAL "fmapfs: $wrong: not allowed, expected" "$below" "$wrong"
 done
 for option in engine install around readahead; do
