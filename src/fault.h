@@ -202,6 +202,12 @@ vm_fault_t fmap_fault(struct vm_fault *vmf);
 vm_fault_t fmap_map_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 			   struct fmap_range win);
 
+/* door.c */
+void fmap_count_context(const struct fmap_sb_info *sbi, const struct vm_fault *vmf);
+enum fmap_counter fmap_miss_needs_lower(const struct fmap_fault *f);
+vm_fault_t fmap_lower_fault(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+			    enum fmap_counter outcome);
+
 /* fault.c */
 vm_fault_t fmap_fault_long(struct vm_fault *vmf, struct fmap_vm_ops *fvo);
 void fmap_inval_lock(struct fmap_fault *f);
