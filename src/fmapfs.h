@@ -360,9 +360,11 @@ void fmap_failure(const struct fmap_sb_info *sbi, struct file *file, pgoff_t pgo
 		  enum fmap_counter reason, int err);
 int fmap_failures_show(struct seq_file *m, const struct fmap_sb_info *sbi);
 
+/* condition.c */
+int fmap_conditions_init(void);
+void fmap_conditions_exit(void);
+
 /* trigger.c */
-int fmap_trigger_init(void);
-void fmap_trigger_exit(void);
 int fmap_triggers_init(struct fmap_sb_info *sbi);
 void fmap_triggers_exit(struct fmap_sb_info *sbi);
 int fmap_triggers_write(struct fmap_sb_info *sbi, char *line);

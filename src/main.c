@@ -32,7 +32,7 @@ static int __init fmap_init(void)
 	err = fmap_io_init();
 	if (err)
 		goto out_file;
-	err = fmap_trigger_init();
+	err = fmap_conditions_init();
 	if (err)
 		goto out_io;
 	fmap_debugfs_init();
@@ -41,7 +41,7 @@ static int __init fmap_init(void)
 		return 0;
 
 	fmap_debugfs_exit();
-	fmap_trigger_exit();
+	fmap_conditions_exit();
 out_io:
 	fmap_io_exit();
 out_file:
@@ -56,7 +56,7 @@ static void __exit fmap_exit(void)
 	unregister_filesystem(&fmap_fs_type);
 	fmap_debugfs_exit();
 	fmap_watch_exit();
-	fmap_trigger_exit();
+	fmap_conditions_exit();
 	fmap_io_exit();
 	fmap_file_cache_exit();
 	/* Inodes are freed by RCU callbacks of ours. */

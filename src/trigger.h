@@ -23,8 +23,10 @@ enum fmap_trigger {
 
 DECLARE_STATIC_KEY_FALSE(fmap_triggers_armed);
 
+/* trigger.c */
 bool fmap_trigger_fires(const struct fmap_sb_info *sbi, struct file *file,
 			enum fmap_trigger t);
+unsigned int fmap_triggers_offs(const struct fmap_sb_info *sbi);
 
 /* Is the caller to make condition @t happen, here and now? */
 static inline bool fmap_trigger(const struct fmap_sb_info *sbi,
@@ -40,6 +42,7 @@ static inline bool fmap_fault_trigger(const struct fmap_fault *f,
 	return fmap_trigger(f->fvo->sbi, f->file, t);
 }
 
+/* condition.c */
 void fmap_hold_folio(struct folio *folio);
 void fmap_evict(struct fmap_fault *f);
 void fmap_lose_data(struct folio *folio);
