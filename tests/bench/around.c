@@ -5,7 +5,6 @@
  * of ours; and on other systems over the same files. One table of ratios to the
  * first.
  */
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "measure.h"
+#include "options.h"
 
 #define NR_LOWER	3
 
@@ -149,17 +149,6 @@ static void print_sums(void)
 	printf("\n");
 }
 
-/* Does the command line name it, or none? */
-static bool wanted(char **names, const char *name)
-{
-	if (!*names)
-		return true;
-	for (; *names; names++)
-		if (!strcmp(*names, name))
-			return true;
-	return false;
-}
-
 static void run_pattern(struct work *w, const char *row, const char *pattern)
 {
 	work_pattern(w, pattern_find(pattern));
@@ -174,15 +163,15 @@ static void run_all(struct work *w, char **names, const char *program)
 	/* The usual ones, then the others */
 	for (extra = false; ; extra = true) {
 		for (p = patterns; p->name; p++)
-			if (p->extra == extra && wanted(names, p->name))
+			if (p->extra == extra && option_wants(names, p->name))
 				run_pattern(w, p->name, p->name);
 		if (extra)
 			break;
 		w->store = true;
 		w->flags = MAP_SHARED;
-		if (wanted(names, "store"))
+		if (option_wants(names, "store"))
 			run_pattern(w, "store", "seq");
-		if (wanted(names, "store-random"))
+		if (option_wants(names, "store-random"))
 			run_pattern(w, "store-random", "random");
 		w->store = false;
 		w->flags = MAP_PRIVATE;
@@ -222,7 +211,7 @@ int main(int argc, char **argv)
 	const char *program = NULL;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "s:n:o:S:e:j:h", longs, NULL)) != -1) {
+	while ((c = option_next(argc, argv, longs, usage)) != -1) {
 		switch (c) {
 		case 's':
 			w.size = strtoull(optarg, NULL, 0) << 20;
@@ -240,22 +229,12 @@ int main(int argc, char **argv)
 			program = optarg;
 			break;
 		case 'j':
-			json = fopen(optarg, "w");
-			if (!json)
-				die(optarg);
+			json = create_file(optarg);
 			break;
-		case 'h':
-			usage(stdout);
-			return 0;
-		default:
-			usage(stderr);
-			return 2;
 		}
 	}
-	if (!w.size || rounds < 1 || rounds >= ROUNDS_MAX) {
-		usage(stderr);
-		return 2;
-	}
+	if (!w.size || rounds < 1 || rounds >= ROUNDS_MAX)
+		option_misused(usage);
 	if (nr_configs == NR_LOWER)
 		nr_configs = config_add(configs, nr_configs, "default:");
 	check_names(argv + optind);

@@ -11,7 +11,6 @@
  * statistics: no brd. Time is not measured.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 
 #include "../random.h"
 #include "measure.h"
+#include "options.h"
 
 #define SMALL		(64UL << 20)
 #define LARGE		(1UL << 30)
@@ -294,16 +294,6 @@ static void run_row(const struct row *row)
 	free(w.order);
 }
 
-static bool wanted(char **names, const char *name)
-{
-	if (!*names)
-		return true;
-	for (; *names; names++)
-		if (!strcmp(*names, name))
-			return true;
-	return false;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -318,15 +308,13 @@ int main(int argc, char **argv)
 	const struct row *row;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:j:r:ch", longs, NULL)) != -1) {
+	while ((c = option_next(argc, argv, longs, usage)) != -1) {
 		switch (c) {
 		case 'o':
 			nr_configs = config_add(configs, nr_configs, optarg);
 			break;
 		case 'j':
-			json = fopen(optarg, "w");
-			if (!json)
-				die(optarg);
+			json = create_file(optarg);
 			break;
 		case 'r':
 			kib = optarg;
@@ -334,12 +322,6 @@ int main(int argc, char **argv)
 		case 'c':
 			check = true;
 			break;
-		case 'h':
-			usage(stdout);
-			return 0;
-		default:
-			usage(stderr);
-			return 2;
 		}
 	}
 	if (nr_configs == 1)
@@ -352,7 +334,7 @@ int main(int argc, char **argv)
 	printf("%-10s %-32s %7s %7s %7s %7s %7s\n", "pattern", "system", "touches", "reads",
 	       "KiB", "major", "minor");
 	for (row = rows; row->name; row++)
-		if (wanted(argv + optind, row->name))
+		if (option_wants(argv + optind, row->name))
 			run_row(row);
 	if (json)
 		fclose(json);

@@ -37,6 +37,15 @@ void die(const char *what)
 	exit(2);
 }
 
+FILE *create_file(const char *name)
+{
+	FILE *f = fopen(name, "w");
+
+	if (!f)
+		die(name);
+	return f;
+}
+
 char *bench_name(const char *dir, const char *file)
 {
 	char *name;

@@ -85,6 +85,7 @@ struct work {
 };
 
 void die(const char *what);
+FILE *create_file(const char *name);
 int config_add(struct config *configs, int n, const char *options);
 int config_add_dir(struct config *configs, int n, const char *option);
 void measure_init(struct config *configs, int n);

@@ -4,12 +4,12 @@
  * lower filesystem and of fmapfs over it, touches its pages, unmaps it. Shows
  * the median of the rounds, a page touched.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "measure.h"
+#include "options.h"
 
 static void usage(FILE *to)
 {
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 	const struct pattern *pattern = parse_pattern("seq");
 	int rounds = 5, i, c, over = 0;
 
-	while ((c = getopt_long(argc, argv, "s:p:n:wSo:x:X:h", longs, NULL)) != -1) {
+	while ((c = option_next(argc, argv, longs, usage)) != -1) {
 		switch (c) {
 		case 's':
 			w.size = strtoull(optarg, NULL, 0) << 20;
@@ -114,18 +114,10 @@ int main(int argc, char **argv)
 		case 'X':
 			configs[2].max = atof(optarg);
 			break;
-		case 'h':
-			usage(stdout);
-			return 0;
-		default:
-			usage(stderr);
-			return 2;
 		}
 	}
-	if (!w.size || rounds < 1 || rounds >= ROUNDS_MAX || optind < argc) {
-		usage(stderr);
-		return 2;
-	}
+	if (!w.size || rounds < 1 || rounds >= ROUNDS_MAX || optind < argc)
+		option_misused(usage);
 
 	measure_init(configs, nr_configs);
 	work_pattern(&w, pattern);

@@ -3,11 +3,11 @@
  * Plays a recorded trace with any policy: how many faults, how many pages mapped in
  * vain, what is read. The policies are those of src/, the fault path is model.c.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../bench/options.h"
 #include "model.h"
 #include "spaces.h"
 
@@ -206,7 +206,7 @@ static void parse(int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "a:r:w:cn:ph", longs, NULL)) != -1) {
+	while ((c = option_next(argc, argv, longs, usage)) != -1) {
 		switch (c) {
 		case 'a':
 			if (options.nr < POLICIES_MAX)
@@ -228,18 +228,10 @@ static void parse(int argc, char **argv)
 		case 'p':
 			options.plain = true;
 			break;
-		case 'h':
-			usage(stdout);
-			exit(0);
-		default:
-			usage(stderr);
-			exit(2);
 		}
 	}
-	if (optind == argc - 1 && options.common.window && options.times > 0)
-		return;
-	usage(stderr);
-	exit(2);
+	if (optind != argc - 1 || !options.common.window || options.times <= 0)
+		option_misused(usage);
 }
 
 int main(int argc, char **argv)
