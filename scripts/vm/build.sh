@@ -77,7 +77,7 @@ make_kernel() {
 
 # The header tree for external modules is what distributions' packages have.
 collect() {
-	root=$tmp/root
+	root=$tmp/tree
 	mkdir -p "$root/modules"
 	make_kernel run-command KBUILD_RUN_COMMAND="+\$(srctree)/scripts/package/install-extmod-build $root/headers"
 	make_kernel INSTALL_MOD_PATH="$root/modules" modules_install
