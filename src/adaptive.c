@@ -254,16 +254,14 @@ static bool has_side(const struct fmap_place *p, bool forward, unsigned long n)
 }
 
 /*
- * The same, for a run that is to be believed: where page tables are mapped whole, those
- * beside a probe table are no reason for more of it.
+ * Where page tables are mapped whole, those beside a probe table are no reason to
+ * believe in a run. Are @n pages on that side more than the probe table has?
  */
-static bool has_run_side(const struct fmap_place *p, const struct fmap_history *h,
+static bool leaves_probe(const struct fmap_place *p, const struct fmap_history *h,
 			 bool forward, unsigned long n)
 {
-	if (h->style == FMAP_STYLE_DENSE && probe_table(p) &&
-	    n > (forward ? p->slot : p->slots - 1 - p->slot))
-		return false;
-	return has_side(p, forward, n);
+	return h->style == FMAP_STYLE_DENSE && probe_table(p) &&
+	       n > (forward ? p->slot : p->slots - 1 - p->slot);
 }
 
 /*
@@ -290,7 +288,7 @@ static bool runs_are_long(const struct fmap_history *h)
 static bool reaches(const struct fmap_place *p, const struct fmap_sight *sight,
 		    const struct fmap_history *h, bool forward, unsigned int far)
 {
-	return has_run_side(p, h, forward, far) &&
+	return has_side(p, forward, far) && !leaves_probe(p, h, forward, far) &&
 	       mapped(sight, side_range(p, forward, far, far));
 }
 
@@ -299,6 +297,8 @@ static unsigned int run_so_far(const struct fmap_place *p,
 			       const struct fmap_sight *sight,
 			       const struct fmap_history *h, bool forward)
 {
+	if (leaves_probe(p, h, forward, RUN_PAGES))
+		return 0;
 	if (!runs_are_long(h) && !reaches(p, sight, h, forward, FMAP_RUN_FAR))
 		return 0;
 	return mapped(sight, side_range(p, forward, 1, RUN_PAGES));
@@ -311,11 +311,21 @@ static unsigned int known_length(const struct fmap_place *p,
 {
 	unsigned int n = RUN_PAGES;
 
-	while (n < RUN_MAX && has_run_side(p, h, forward, 2 * n) &&
+	while (n < RUN_MAX && has_side(p, forward, 2 * n) &&
+	       !leaves_probe(p, h, forward, 2 * n) &&
 	       mapped(sight, side_range(p, forward, 2 * n - RUN_SAMPLE + 1, 2 * n)) ==
 	       RUN_SAMPLE)
 		n *= 2;
 	return n;
+}
+
+/* Page tables that were mapped whole look like long runs. */
+static void learn_run(struct fmap_history *h, unsigned int length)
+{
+	if (length >= RUN_LONG && h->runs < RUNS_MAX && h->style != FMAP_STYLE_DENSE)
+		h->runs += 2;
+	else if (length == RUN_PAGES && h->runs)
+		h->runs--;
 }
 
 /* Continues a run of RUN_PAGES and more. */
@@ -326,8 +336,7 @@ static struct fmap_choice long_run(const struct fmap_place *p,
 {
 	unsigned int length = known_length(p, sight, h, forward), pages;
 
-	if (length >= RUN_LONG && h->runs < RUNS_MAX)
-		h->runs += 2;
+	learn_run(h, length);
 	pages = runs_are_long(h) ? length : length / RUN_SMALL_SHARE;
 	if (pages <= BLOCK)
 		return choose(FMAP_BLOCK, asked);
@@ -549,15 +558,14 @@ static void relax(struct fmap_history *h)
  */
 void fmap_history_judge(struct fmap_history *history)
 {
-	unsigned int need = history->begun;
-
-	if (history->style != FMAP_STYLE_DENSE)
-		need *= 2;
 	if (history->begun)
-		history->style = history->filled >= need ? FMAP_STYLE_DENSE :
-							   FMAP_STYLE_SPARSE;
+		history->style = history->filled >= 2 * history->begun ?
+				 FMAP_STYLE_DENSE : FMAP_STYLE_SPARSE;
 	else if (history->blocks == BLOCKS_MIN)
 		history->style = FMAP_STYLE_SPARSE;
+	else if (history->style == FMAP_STYLE_DENSE)
+		/* No longer seen: to believe it costs more than not to. */
+		history->style = FMAP_STYLE_UNKNOWN;
 	relax(history);
 	history->begun = 0;
 	history->filled = 0;

@@ -146,6 +146,30 @@ static bool test_unlearn(void)
 	return true;
 }
 
+/* The same for each pattern after each other one: it may be wrong once, not for good. */
+static bool test_any_change(void)
+{
+	const struct pattern *before, *after;
+	double first, third;
+	bool ok = true;
+
+	for (before = patterns; before->name; before++) {
+		for (after = patterns; after->name; after++) {
+			struct sim_file file = { .pages = PAGES };
+
+			ratio(before->name, 3, &file);
+			first = ratio(after->name, 1, &file);
+			third = ratio(after->name, 2, &file);
+			if (first > 4.1 || third > 1.09) {
+				printf("# %s after %s: %.3f, then %.3f\n", after->name,
+				       before->name, first, third);
+				ok = false;
+			}
+		}
+	}
+	return ok;
+}
+
 /*
  * What a mapping starts with is one page, and a run is followed to its end; with large
  * windows at once, if runs of the file are known to be long, and until they are not.
@@ -352,6 +376,7 @@ static const struct ktap_test tests[] = {
 	{ "folios_whole", test_folio },
 	{ "costs_within_limits", test_limits },
 	{ "what_was_learned_is_unlearned", test_unlearn },
+	{ "no_change_of_use_is_wrong_for_good", test_any_change },
 };
 
 int main(int argc, char **argv)
