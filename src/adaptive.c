@@ -122,7 +122,8 @@ static unsigned long lesser(unsigned long a, unsigned long b)
 static struct fmap_choice run(const struct fmap_place *p, bool forward,
 			      unsigned int pages)
 {
-	unsigned int more = pages - 1;
+	/* What was mapped when it was first looked at may be gone: none may be left. */
+	unsigned int more = pages ? pages - 1 : 0;
 
 	if (forward)
 		return choose(FMAP_RUN, fmap_range_around(p, 0,
@@ -451,8 +452,8 @@ static struct fmap_choice large_run(const struct fmap_place *p, struct fmap_rang
 /*
  * In a large folio a page more costs little, and a fault much: no window is
  * smaller than what the core asks for, but for isolated pages of a file that is
- * used sparsely. Where enough is mapped, or in a long run, none is smaller than the
- * folio. Folios need not be larger than that window.
+ * used sparsely. Where enough is mapped none is smaller than the folio, which need
+ * not be larger than that window.
  */
 static struct fmap_choice large(const struct fmap_place *p, struct fmap_range asked,
 				const struct fmap_sight *sight,
