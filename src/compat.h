@@ -313,6 +313,16 @@ static inline int fmap_vfs_create(struct mnt_idmap *idmap,
 	fmap_vfs_create(idmap, dentry, mode)
 #endif
 
+/*
+ * 7.3: ->create() is not told of O_EXCL: nobody calls it for a name that is there.
+ * We look for ourselves.
+ */
+#ifdef FMAP_CREATE_HAS_EXCL
+#define FMAP_CREATE_EXCL	, bool excl
+#else
+#define FMAP_CREATE_EXCL
+#endif
+
 /* 6.18: one mapping for both ends, and the directories' dentries. */
 #ifndef FMAP_HAVE_RENAMEDATA_PARENT
 struct fmap_renamedata {

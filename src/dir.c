@@ -92,15 +92,18 @@ static int fmap_created(struct inode *dir, struct dentry *dentry,
 }
 
 static int fmap_create(struct mnt_idmap *idmap, struct inode *dir,
-		       struct dentry *dentry, umode_t mode, bool excl)
+		       struct dentry *dentry, umode_t mode FMAP_CREATE_EXCL)
 {
 	struct dentry *lower = fmap_lock_lower(dentry);
 	int err;
 
 	if (IS_ERR(lower))
 		return PTR_ERR(lower);
-	/* Created below since the lookup: not an error unless with O_EXCL. */
-	if (!excl && d_is_positive(lower))
+	/*
+	 * Created below since the lookup: an error with O_EXCL only, which we are
+	 * not told. The VFS knows, and looks again.
+	 */
+	if (d_is_positive(lower))
 		err = -ESTALE;
 	else
 		err = fmap_do_create(dir->i_sb, lower, mode);
