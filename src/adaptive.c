@@ -33,12 +33,11 @@
 #define RUNS_MAX	24
 
 /*
- * So many pages of a region, or of a page table, are enough to want the rest: with
- * isolated pages mapped alone, and with blocks; there, so many blocks of a page table
+ * So many pages of a region, or of a page table, are enough to want the rest, with
+ * isolated pages mapped alone; with blocks, so many blocks of a page table
  */
 #define REGION		128
 #define REGION_ENOUGH	20
-#define REGION_BLOCKS	64
 #define TABLE_ENOUGH	4
 #define TABLE_BLOCKS	4
 #define FOLIOS_DENSE	2
@@ -73,13 +72,18 @@ static void add(unsigned short *n, unsigned int more)
 	*n = *n > 0xffff - more ? 0xffff : *n + more;
 }
 
-/* Rarely, if the answer has been the same for long. */
+/*
+ * One block in eight; rarely, if the answer has been the same for long: most rarely
+ * where blocks are believed in, since then a probe costs some faults. Never the first
+ * block, where many runs begin.
+ */
 static bool probe_block(unsigned long pgoff, const struct fmap_history *h)
 {
-	bool settled = h->blocks == BLOCKS_MIN || h->blocks == BLOCKS_MAX;
+	unsigned int hash = fmap_hash(pgoff / BLOCK);
 
-	/* Not the first block, where many runs begin */
-	return fmap_lot(pgoff / BLOCK) >= (settled ? 15 : 14);
+	if (h->blocks == BLOCKS_MAX)
+		return hash >= 63U << 26;
+	return hash >= (h->blocks == BLOCKS_MIN ? 15U : 14U) << 28;
 }
 
 static bool believes_in_blocks(unsigned long pgoff, const struct fmap_history *h)
@@ -152,17 +156,29 @@ static bool wants_blocks(const struct fmap_place *p, const struct fmap_history *
 	return trial_is_over(p, h) || believes_in_blocks(p->pgoff, h);
 }
 
-/* Is so much of the region around the fault mapped? In a probe that is news. */
+/*
+ * Is so much of the region around the fault mapped that the rest is wanted, too? In a
+ * probe that is news.
+ */
 static bool region_is_dense(const struct fmap_place *p, const struct fmap_sight *sight,
-			    struct fmap_history *h, unsigned int enough,
-			    struct fmap_range *win)
+			    struct fmap_history *h, struct fmap_range *win)
 {
 	*win = fmap_aligned_window(p, REGION);
-	if (mapped(sight, *win) < enough)
+	if (mapped(sight, *win) < REGION_ENOUGH)
 		return false;
 	if (probe_table(p))
 		add(&h->filled, 1);
 	return true;
+}
+
+/* In a probe, is this the block with which a region is more than half full? */
+static void learn_region(const struct fmap_place *p, const struct fmap_sight *sight,
+			 struct fmap_history *h)
+{
+	unsigned int n = mapped(sight, fmap_aligned_window(p, REGION));
+
+	if (n >= REGION / 2 && n < REGION / 2 + BLOCK)
+		add(&h->filled, 1);
 }
 
 /*
@@ -174,11 +190,14 @@ static bool is_dense(const struct fmap_place *p, const struct fmap_sight *sight,
 {
 	bool blocks = h->blocks >= BLOCKS_BELIEVE;
 
-	if (h->style != FMAP_STYLE_DENSE && !(blocks && probe_table(p)))
+	if (blocks && probe_table(p)) {
+		learn_region(p, sight, h);
+		return false;
+	}
+	if (h->style != FMAP_STYLE_DENSE)
 		return false;
 	if (probe_table(p))
-		return region_is_dense(p, sight, h, blocks ? REGION_BLOCKS : REGION_ENOUGH,
-				       win);
+		return region_is_dense(p, sight, h, win);
 	*win = fmap_aligned_window(p, p->slots);
 	return blocks ? mapped_blocks(sight, *win) >= TABLE_BLOCKS :
 			mapped(sight, *win) >= TABLE_ENOUGH;
@@ -285,12 +304,20 @@ static bool runs_are_long(const struct fmap_history *h)
 	return h->runs;
 }
 
-/* Is the page so far on that side mapped? One look says that a run is short. */
-static bool reaches(const struct fmap_place *p, const struct fmap_sight *sight,
+/* Is the page so far on that side mapped? */
+static bool has_page(const struct fmap_place *p, const struct fmap_sight *sight,
 		    const struct fmap_history *h, bool forward, unsigned int far)
 {
 	return has_side(p, forward, far) && !leaves_probe(p, h, forward, far) &&
 	       mapped(sight, side_range(p, forward, far, far));
+}
+
+/* Two looks mostly say that a run is short, but where others are near by chance. */
+static bool reaches(const struct fmap_place *p, const struct fmap_sight *sight,
+		    const struct fmap_history *h, bool forward, unsigned int far)
+{
+	return has_page(p, sight, h, forward, far) &&
+	       has_page(p, sight, h, forward, far / 2);
 }
 
 /* How many of the RUN_PAGES pages there are mapped, if it matters. */
@@ -344,6 +371,13 @@ static struct fmap_choice long_run(const struct fmap_place *p,
 	return run(p, forward, not_yet_mapped(p, sight, forward, pages));
 }
 
+/* That most runs of the file are long ones is known so well that one look does. */
+static bool surely_long_run(const struct fmap_place *p, const struct fmap_sight *sight,
+			    const struct fmap_history *h, bool forward)
+{
+	return h->runs >= RUNS_MAX && has_page(p, sight, h, forward, p->slots);
+}
+
 /* Continues a run of @length pages, not yet RUN_PAGES. */
 static struct fmap_choice young_run(const struct fmap_place *p,
 				    const struct fmap_sight *sight,
@@ -368,6 +402,8 @@ static struct fmap_choice one_sided(const struct fmap_place *p,
 
 	if (!length && !at_least_two(side))
 		return lone(p, asked, sight, h);
+	if (length == FMAP_NEAR && surely_long_run(p, sight, h, forward))
+		return run(p, forward, not_yet_mapped(p, sight, forward, p->slots));
 	if (length < FMAP_NEAR) {
 		c = guess(p, asked, sight, h);
 		if (c.why != FMAP_ALONE)
@@ -403,7 +439,7 @@ static struct fmap_choice two_sided(const struct fmap_place *p,
 	struct fmap_range win;
 
 	if (c.why == FMAP_ALONE && at_least_four(sight->near) &&
-	    region_is_dense(p, sight, h, REGION_ENOUGH, &win))
+	    region_is_dense(p, sight, h, &win))
 		return choose(FMAP_DENSE, win);
 	return c;
 }
@@ -416,11 +452,17 @@ static struct fmap_range both(struct fmap_range a, struct fmap_range b)
 	};
 }
 
-/* How many of the blocks of a page table make whole folios pay? */
-static unsigned int folio_blocks(const struct fmap_place *p,
-				 const struct fmap_history *h, unsigned int blocks)
+/*
+ * In a probe, is this the block with which half of the page table is in use? Then it
+ * would have cost no more to map all of it at first.
+ */
+static void learn_table(const struct fmap_sight *sight, struct fmap_history *h,
+			struct fmap_range table)
 {
-	return probe_table(p) || h->style == FMAP_STYLE_SPARSE ? blocks / 2 : blocks / 4;
+	if (sight->fresh)
+		add(&h->begun, 1);
+	if (mapped_blocks(sight, table) == blocks_of(table) / 2)
+		add(&h->filled, 2);
 }
 
 /* In a probe, was the page next to an isolated one wanted as well? */
@@ -453,7 +495,8 @@ static struct fmap_choice large_run(const struct fmap_place *p, struct fmap_rang
  * In a large folio a page more costs little, and a fault much: no window is
  * smaller than what the core asks for, but for isolated pages of a file that is
  * used sparsely. Where enough is mapped none is smaller than the folio, which need
- * not be larger than that window.
+ * not be larger than that window; not in a file that is used sparsely, where what is
+ * mapped says that little is left.
  */
 static struct fmap_choice large(const struct fmap_place *p, struct fmap_range asked,
 				const struct fmap_sight *sight,
@@ -470,20 +513,19 @@ static struct fmap_choice large(const struct fmap_place *p, struct fmap_range as
 	if (behind != ahead &&
 	    reaches(p, sight, h, behind, probe_table(p) ? RUN_PAGES : FMAP_RUN_FAR_LARGE))
 		return large_run(p, asked, sight, h, behind);
-	if (h->style == FMAP_STYLE_SPARSE && !probe_table(p)) {
+	if (probe_table(p)) {
+		learn_table(sight, h, table);
+		return choose(FMAP_BLOCK, asked);
+	}
+	if (h->style == FMAP_STYLE_SPARSE) {
 		if (!sight->near)
 			return lone(p, asked, sight, h);
 		if (pair_in_probe(p, sight, h))
 			learn_block(h);
-		if (sight->near == SIDE)
-			return choose(FMAP_BLOCK, asked);
-	}
-	if (probe_table(p) && sight->fresh)
-		add(&h->begun, 1);
-	if (mapped_blocks(sight, table) < folio_blocks(p, h, blocks_of(table)))
 		return choose(FMAP_BLOCK, asked);
-	if (probe_table(p))
-		add(&h->filled, 2);
+	}
+	if (mapped_blocks(sight, table) < blocks_of(table) / 4)
+		return choose(FMAP_BLOCK, asked);
 	return choose(FMAP_FOLIO, both(asked, sight->folio));
 }
 

@@ -19,6 +19,9 @@
 /* ->map_pages: around=adaptive leaves the fault to ->fault. */
 #define FMAP_LEFT	FMAP_fa_calls, FMAP_fa_left, FMAP_fa_adapt
 
+/* ->map_pages: around=adaptive takes the window that the core asked for. */
+#define FMAP_BLOCK_ASKED	FMAP_fa_adapt, FMAP_fa_adapt_block
+
 /* ->map_pages: a window with nothing to be said about it. See warm.c. */
 #define FMAP_WINDOW		FMAP_fa_calls, FMAP_fa_hit_target
 #define FMAP_WINDOW_PAGES	FMAP_fa_pages, FMAP_fa_mapped
@@ -35,6 +38,7 @@ FMAP_BUNDLE(store_mmap_lock, FMAP_WARM, FMAP_ctx_shared_write, FMAP_ctx_mmap_loc
 FMAP_BUNDLE(store_vma_lock, FMAP_WARM, FMAP_ctx_shared_write, FMAP_ctx_vma_lock) \
 FMAP_BUNDLE(window, FMAP_WINDOW) \
 FMAP_BUNDLE(window_pages, FMAP_WINDOW_PAGES) \
+FMAP_BUNDLE(block, FMAP_BLOCK_ASKED) \
 FMAP_BUNDLE(left_alone, FMAP_LEFT, FMAP_fa_adapt_alone) \
 FMAP_BUNDLE(left_folio, FMAP_LEFT, FMAP_fa_adapt_whole) \
 FMAP_BUNDLE(writable_from_fault, FMAP_WRITABLE, FMAP_mkw_from_fault) \

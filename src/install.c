@@ -54,15 +54,22 @@ vm_fault_t fmap_hand_over_range(struct vm_fault *vmf,
 	const struct file_ra_state *ra = &vmf->vma->vm_file->f_ra;
 	const struct fmap_sb_info *sbi = fvo->sbi;
 	unsigned int misses = READ_ONCE(ra->mmap_miss);
-	unsigned long before[FMAP_TABLE_WORDS];
+	unsigned long before[FMAP_TABLE_WORDS] = { };
+	bool empty = fmap_range_is_empty(vmf, win);
 	unsigned int w;
 	vm_fault_t ret;
 	pgoff_t first;
 
-	for (w = 0, first = win.first; first <= win.last; first += BITS_PER_LONG)
+	for (w = 0, first = win.first; !empty && first <= win.last; first += BITS_PER_LONG)
 		before[w++] = fmap_read_ptes(vmf, first, fmap_word_pages(first, win));
 	ret = fvo->lower->map_pages(vmf, win.first, win.last);
 	fmap_count_hits(sbi, ra, misses);
+	if (empty && fmap_range_is_present(vmf, win)) {
+		sum->pages += win.last - win.first + 1;
+		fmap_count_add(sbi, FMAP_fa_pages, win.last - win.first + 1);
+		fmap_count_add(sbi, FMAP_fa_mapped, win.last - win.first + 1);
+		return ret;
+	}
 	for (w = 0, first = win.first; first <= win.last; first += BITS_PER_LONG) {
 		sum->in_use |= before[w] != 0;
 		sum->pages += fmap_account(vmf, sbi, first,

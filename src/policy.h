@@ -94,6 +94,7 @@ enum fmap_style {
  *		followed, shrinks with those that stayed alone
  * @style:	an enum fmap_style
  * @runs:	grows with long runs, shrinks with each that begins: not 0 if most get long
+ * @small:	the file may have large folios, but the last one looked at was none
  * @begun:	probe tables that saw their first fault since the last mmap
  * @filled:	parts of probe tables that random faults filled since then
  * @trial:	pages mapped alone, counted in samples, since then and as long as
@@ -105,7 +106,8 @@ enum fmap_style {
 struct fmap_history {
 	signed char blocks;
 	unsigned char style : 2;
-	unsigned char runs : 6;
+	unsigned char runs : 5;
+	unsigned char small : 1;
 	unsigned short begun;
 	unsigned short filled;
 	unsigned short trial;
@@ -168,10 +170,16 @@ struct fmap_range fmap_aligned_window(const struct fmap_place *p,
 #define FMAP_BLOCK_PAGES	16
 #define FMAP_BLOCKS_MIN		(-8)
 
-/* A number from 0 to 15, as good as random, for each index. */
+/* A number, as good as random, for each index; 0 for the first. */
+static inline unsigned int fmap_hash(unsigned int index)
+{
+	return index * 0x9e3779b1U;
+}
+
+/* The same from 0 to 15 */
 static inline unsigned int fmap_lot(unsigned int index)
 {
-	return (index * 0x9e3779b1U) >> 28;
+	return fmap_hash(index) >> 28;
 }
 
 /*
@@ -208,12 +216,12 @@ static inline bool fmap_stays_alone(struct fmap_history history, unsigned int ne
 }
 
 /*
- * As far as that behind the fault the pages must be mapped for a run to get more than
- * what the core asks for, as long as long runs are not known of the file; over large
- * folios, where a page more costs less, it is nearer.
+ * So far before the fault, and half as far, the pages must be mapped for a run to get
+ * more than what the core asks for, as long as long runs are not known of the file;
+ * over large folios, where a page more costs less, it is nearer.
  */
 #define FMAP_RUN_FAR		256
-#define FMAP_RUN_FAR_LARGE	32
+#define FMAP_RUN_FAR_LARGE	64
 
 /**
  * fmap_short_run - where to look whether a run forward is a short one
@@ -221,7 +229,8 @@ static inline bool fmap_stays_alone(struct fmap_history history, unsigned int ne
  * @near:	see struct fmap_sight
  * @large:	the file may have large folios
  *
- * If that page is not mapped the window is what the core asks for.
+ * If that page is not mapped, or the one half as far, the window is what the core
+ * asks for.
  *
  * Return: so many pages before the fault; 0 if there is more to it.
  */
@@ -233,6 +242,22 @@ static inline unsigned int fmap_short_run(struct fmap_history history,
 	if (large)
 		return history.style == FMAP_STYLE_SPARSE ? FMAP_RUN_FAR_LARGE : 0;
 	return history.runs ? 0 : FMAP_RUN_FAR;
+}
+
+/**
+ * fmap_is_folio_block - is a fault on a page of a large folio a block?
+ * @history:	of the file
+ * @near:	see struct fmap_sight
+ *
+ * In a file that is used sparsely it is if some page is mapped near it, but for what
+ * may continue a run, or tells something in a probe.
+ */
+static inline bool fmap_is_folio_block(struct fmap_history history, unsigned int near)
+{
+	unsigned int side = (1U << FMAP_NEAR) - 1, pair = 1U << (FMAP_NEAR - 1);
+
+	return history.style == FMAP_STYLE_SPARSE && near && near != pair &&
+	       near != pair << 2 && (near & side) != side && near >> (FMAP_NEAR + 1) != side;
 }
 
 bool fmap_wants_block(struct fmap_history history, unsigned long pgoff,

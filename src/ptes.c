@@ -76,6 +76,59 @@ unsigned long fmap_read_full_ptes(const struct vm_fault *vmf, pgoff_t first,
 	return fmap_read_table(pmdp_get_lockless(vmf->pmd), slot, nr, true);
 }
 
+/**
+ * fmap_range_is_empty - has no page of a range a PTE in use?
+ * @vmf:	the fault, in ->map_pages
+ * @range:	the range, in the page table of the fault
+ *
+ * Return: the same as if fmap_read_ptes() was asked for all of it, and quicker.
+ */
+bool fmap_range_is_empty(const struct vm_fault *vmf, struct fmap_range range)
+{
+	unsigned int slot = pte_index(vmf->address) + range.first - vmf->pgoff;
+	unsigned int nr = range.last - range.first + 1, part;
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	const pte_t *pte;
+
+	if (!fmap_pmd_is_table(pmd))
+		return !pmd_trans_huge(pmd);
+	for (pte = fmap_table(pmd) + slot; nr; nr -= part, pte += part) {
+		part = min_t(unsigned int, nr, BITS_PER_LONG);
+		if (fmap_any_pte(pte, part))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * fmap_range_is_present - is each page of a range mapped?
+ * @vmf:	the fault, in ->map_pages
+ * @range:	the range, in the page table of the fault
+ *
+ * Return: if a page table says so; false if fmap_read_ptes() has more to say.
+ */
+bool fmap_range_is_present(const struct vm_fault *vmf, struct fmap_range range)
+{
+	unsigned int slot = pte_index(vmf->address) + range.first - vmf->pgoff;
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+
+	return fmap_pmd_is_table(pmd) &&
+	       fmap_all_ptes(fmap_table(pmd) + slot, range.last - range.first + 1);
+}
+
+/* All of them, of a run that is looked at, or else one by one. */
+static unsigned int fmap_count_run(const pte_t *pte, unsigned int nr)
+{
+	unsigned int used = 0;
+
+	if (fmap_all_ptes(pte, nr))
+		return nr;
+#pragma GCC unroll 8
+	for (; nr; nr--, pte++)
+		used += !!data_race(pte->pte); /* plain, as in fmap_all_ptes() */
+	return used;
+}
+
 static unsigned int fmap_count_table(pmd_t pmd, unsigned int slot, unsigned int nr,
 				     unsigned int step)
 {
@@ -85,10 +138,24 @@ static unsigned int fmap_count_table(pmd_t pmd, unsigned int slot, unsigned int 
 	if (!fmap_pmd_is_table(pmd))
 		return pmd_trans_huge(pmd) ? nr : 0;
 	pte = fmap_table(pmd) + slot;
+	if (step == 1)
+		return fmap_count_run(pte, nr);
 #pragma GCC unroll 8
 	for (; nr; nr--, pte += step)
 		used += !!native_pte_val(READ_ONCE(*pte));
 	return used;
+}
+
+/* The pmd entry for that address, which is below the same entry above it */
+static pmd_t fmap_pmd_at(const struct vm_fault *vmf, unsigned long at)
+{
+	return pmdp_get_lockless(vmf->pmd + pmd_index(at) - pmd_index(vmf->address));
+}
+
+/* An address that is not: its page is taken as not mapped. */
+static bool fmap_is_far(const struct vm_fault *vmf, unsigned long at)
+{
+	return (at ^ vmf->address) & PUD_MASK;
 }
 
 /**
@@ -115,15 +182,33 @@ unsigned int fmap_count_ptes(const struct vm_fault *vmf, pgoff_t first, unsigned
 	unsigned int used = 0, part = nr;
 
 	for (; nr; nr -= part, at += (unsigned long)part << PAGE_SHIFT) {
-		pmd_t *pmd = vmf->pmd + pmd_index(at) - pmd_index(vmf->address);
-
 		if (step == 1)
 			part = min_t(unsigned int, nr, PTRS_PER_PTE - pte_index(at));
-		if (!((at ^ vmf->address) & PUD_MASK))
-			used += fmap_count_table(pmdp_get_lockless(pmd), pte_index(at),
+		if (!fmap_is_far(vmf, at))
+			used += fmap_count_table(fmap_pmd_at(vmf, at), pte_index(at),
 						 part, step);
 	}
 	return used;
+}
+
+/**
+ * fmap_page_is_mapped - fmap_count_ptes() of one page
+ * @vmf:	the fault, in ->map_pages
+ * @page:	the page of the file, which the VMA maps
+ *
+ * Return: false as well if it is too far away to be looked at.
+ */
+bool fmap_page_is_mapped(const struct vm_fault *vmf, pgoff_t page)
+{
+	unsigned long at = vmf->address + ((page - vmf->pgoff) << PAGE_SHIFT);
+	pmd_t pmd;
+
+	if (fmap_is_far(vmf, at))
+		return false;
+	pmd = fmap_pmd_at(vmf, at);
+	if (!fmap_pmd_is_table(pmd))
+		return pmd_trans_huge(pmd);
+	return !pte_none(READ_ONCE(fmap_table(pmd)[pte_index(at)]));
 }
 
 /**
@@ -208,11 +293,10 @@ unsigned long fmap_read_near_edge(const struct vm_fault *vmf)
 	for (i = 0; i < nr; i += part) {
 		at = address + i * PAGE_SIZE - before * PAGE_SIZE;
 		part = min_t(unsigned int, nr - i, PTRS_PER_PTE - pte_index(at));
-		if ((at ^ address) & PUD_MASK)
+		if (fmap_is_far(vmf, at))
 			continue;
-		used |= fmap_read_table(pmdp_get_lockless(vmf->pmd + pmd_index(at) -
-							  pmd_index(address)),
-					pte_index(at), part, false) << i;
+		used |= fmap_read_table(fmap_pmd_at(vmf, at), pte_index(at), part,
+					!i) << i;
 	}
 	return used << (FMAP_NEAR - before);
 }

@@ -68,9 +68,12 @@ unsigned long fmap_read_ptes(const struct vm_fault *vmf, pgoff_t first,
 			     unsigned int nr);
 unsigned long fmap_read_full_ptes(const struct vm_fault *vmf, pgoff_t first,
 				  unsigned int nr);
+bool fmap_range_is_empty(const struct vm_fault *vmf, struct fmap_range range);
+bool fmap_range_is_present(const struct vm_fault *vmf, struct fmap_range range);
 unsigned int fmap_read_edges(const struct vm_fault *vmf, struct fmap_range win);
 unsigned int fmap_count_ptes(const struct vm_fault *vmf, pgoff_t first, unsigned int nr,
 			     unsigned int step);
+bool fmap_page_is_mapped(const struct vm_fault *vmf, pgoff_t page);
 unsigned long fmap_read_near(const struct vm_fault *vmf);
 unsigned long fmap_read_near_edge(const struct vm_fault *vmf);
 

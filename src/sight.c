@@ -31,6 +31,8 @@ static unsigned int fmap_view_count(const struct fmap_sight *sight, unsigned lon
 {
 	const struct fmap_view *view = container_of(sight, struct fmap_view, sight);
 
+	if (nr == 1)
+		return fmap_page_is_mapped(view->vmf, first);
 	return fmap_count_ptes(view->vmf, first, nr, step);
 }
 
@@ -44,8 +46,12 @@ static bool fmap_near_an_edge(const struct vm_fault *vmf)
 	       at - vmf->vma->vm_start < far || vmf->vma->vm_end - at <= far;
 }
 
-/* The pages of the folio there, or the page alone. */
-static struct fmap_range fmap_folio_range(const struct vm_fault *vmf)
+/*
+ * The pages of the folio there, or the page alone. Whether it is a large one is what
+ * the quick answers go by, until the next look.
+ */
+static struct fmap_range fmap_folio_range(const struct vm_fault *vmf,
+					  struct fmap_history *history)
 {
 	struct fmap_range r = { .first = vmf->pgoff, .last = vmf->pgoff };
 	struct folio *folio;
@@ -56,6 +62,7 @@ static struct fmap_range fmap_folio_range(const struct vm_fault *vmf)
 	r.first = folio->index;
 	r.last = folio_next_index(folio) - 1;
 	folio_put(folio);
+	history->small = r.first == r.last;
 	return r;
 }
 
@@ -74,6 +81,13 @@ static bool fmap_is_cached(const struct address_space *mapping, pgoff_t index)
 	return entry && !xa_is_value(entry);
 }
 
+/* As long as nothing is taken out of it. Shadows are not counted. */
+static bool fmap_is_cached_whole(const struct address_space *mapping)
+{
+	return READ_ONCE(mapping->nrpages) >=
+	       DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
+}
+
 /*
  * Each page of a window that is not cached is looked up for the reason. While a
  * file is read for the first time that would be most of a large window, so its
@@ -84,6 +98,8 @@ static noinline struct fmap_range fmap_cut_to_cached(const struct vm_fault *vmf,
 {
 	const struct address_space *mapping = vmf->vma->vm_file->f_mapping;
 
+	if (fmap_is_cached_whole(mapping))
+		return win;
 	while (win.last - vmf->pgoff > FMAP_FAR && !fmap_is_cached(mapping, win.last))
 		win.last -= (win.last - vmf->pgoff) / 2;
 	while (vmf->pgoff - win.first > FMAP_FAR && !fmap_is_cached(mapping, win.first))
@@ -105,14 +121,11 @@ static void fmap_count_reason(const struct fmap_sb_info *sbi, enum fmap_reason w
 	fmap_count(sbi, counters[why]);
 }
 
-static noinline struct fmap_choice fmap_choose(const struct vm_fault *vmf,
-					       const struct fmap_vm_ops *fvo,
-					       const struct fmap_place *place,
-					       struct fmap_range asked,
-					       struct fmap_range folio,
-					       unsigned int near)
+static struct fmap_choice fmap_choose(const struct vm_fault *vmf,
+				      const struct fmap_place *place,
+				      struct fmap_range asked, struct fmap_range folio,
+				      unsigned int near, struct fmap_history *history)
 {
-	struct fmap_history was = READ_ONCE(*fvo->history), history = was;
 	struct fmap_view view = {
 		.sight = {
 			.near = near & ~BIT(FMAP_NEAR),
@@ -122,12 +135,8 @@ static noinline struct fmap_choice fmap_choose(const struct vm_fault *vmf,
 		},
 		.vmf = vmf,
 	};
-	struct fmap_choice choice = fmap_adapt(place, asked, &view.sight, &history);
 
-	/* Shared by all who map the file: written only if it says something new. */
-	if (memcmp(&was, &history, sizeof(was)))
-		WRITE_ONCE(*fvo->history, history);
-	return choice;
+	return fmap_adapt(place, asked, &view.sight, history);
 }
 
 /* Of the pages that @near is about, those of the folio */
@@ -167,17 +176,22 @@ static vm_fault_t fmap_leave(const struct fmap_vm_ops *fvo, enum fmap_bundle why
 	return 0;
 }
 
-/* A page to be mapped alone is left to ->fault, which is the quicker way. */
-static __always_inline vm_fault_t fmap_map_choice(struct vm_fault *vmf,
-						  const struct fmap_vm_ops *fvo,
-						  struct fmap_range asked,
-						  const struct fmap_choice *choice)
+static vm_fault_t fmap_map_block(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+				 struct fmap_range asked)
 {
-	struct fmap_range win = choice->win;
+	fmap_count_bundle(fvo->sbi, FMAP_B_block);
+	return fmap_map_window(vmf, fvo, asked);
+}
 
-	if (choice->why == FMAP_ALONE)
+/* A page to be mapped alone is left to ->fault, which is the quicker way. */
+static vm_fault_t fmap_map_choice(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+				  struct fmap_range asked, struct fmap_choice choice)
+{
+	struct fmap_range win = choice.win;
+
+	if (choice.why == FMAP_ALONE)
 		return fmap_leave(fvo, FMAP_B_left_alone);
-	fmap_count_reason(fvo->sbi, choice->why);
+	fmap_count_reason(fvo->sbi, choice.why);
 	if (win.first != asked.first || win.last != asked.last)
 		fmap_count(fvo->sbi, FMAP_fa_rewindowed);
 	if (win.last - win.first > FMAP_FAR)
@@ -185,11 +199,39 @@ static __always_inline vm_fault_t fmap_map_choice(struct vm_fault *vmf,
 	return fmap_map_window(vmf, fvo, win);
 }
 
+/* A fault about which there is more to say than one look tells. */
+static noinline vm_fault_t fmap_map_adapted(struct vm_fault *vmf,
+					    const struct fmap_vm_ops *fvo,
+					    struct fmap_range asked, unsigned int near)
+{
+	const struct fmap_place place = fmap_place(vmf);
+	struct fmap_history was = READ_ONCE(*fvo->history), history = was;
+	struct fmap_range folio = fmap_range_around(&place, 0, 0), limit;
+	struct fmap_choice choice;
+	bool whole = false;
+
+	if (mapping_large_folio_support(vmf->vma->vm_file->f_mapping)) {
+		limit = fmap_window_limit(&place);
+		folio = fmap_folio_range(vmf, &history);
+		whole = fmap_core_maps_all(vmf, folio, limit, near);
+		folio = fmap_clamp(folio, limit);
+	}
+	if (whole && folio.last - folio.first >= FMAP_FOLIO_PAYS)
+		return fmap_leave(fvo, FMAP_B_left_folio);
+	choice = fmap_choose(vmf, &place, asked, folio, near, &history);
+	/* Shared by all who map the file: written only if it says something new. */
+	if (memcmp(&was, &history, sizeof(was)))
+		WRITE_ONCE(*fvo->history, history);
+	if (whole && fmap_is_within(choice.win, folio))
+		return fmap_leave(fvo, FMAP_B_left_folio);
+	return fmap_map_choice(vmf, fvo, asked, choice);
+}
+
 /* Is the page so many before the fault mapped? */
 static bool fmap_is_mapped_before(const struct vm_fault *vmf, unsigned int pages)
 {
 	return vmf->pgoff - vmf->vma->vm_pgoff >= pages &&
-	       fmap_count_ptes(vmf, vmf->pgoff - pages, 1, 1);
+	       fmap_page_is_mapped(vmf, vmf->pgoff - pages);
 }
 
 /* Is the fault the next of a run forward, and that a short one? */
@@ -198,28 +240,8 @@ static bool fmap_is_short_run(const struct vm_fault *vmf, struct fmap_history hi
 {
 	unsigned int far = fmap_short_run(history, near, large);
 
-	return far && !fmap_is_mapped_before(vmf, far);
-}
-
-/*
- * Most faults need not ask fmap_adapt(). True if that is so: *@why is the reason then,
- * and the window what the core asks for. Whether newer kernels map a large folio whole
- * is seen by the folio only.
- */
-static bool fmap_is_quick(const struct vm_fault *vmf, struct fmap_history history,
-			  unsigned int near, bool large, enum fmap_reason *why)
-{
-	bool alike = !large || !near;
-
-	if ((large && FMAP_MAPS_WHOLE_FOLIOS) ||
-	    fmap_probe_table(vmf->pgoff - pte_index(vmf->address)))
-		return false;
-	*why = FMAP_ALONE;
-	if (alike && fmap_stays_alone(history, near))
-		return true;
-	*why = FMAP_BLOCK;
-	return (alike && fmap_wants_block(history, vmf->pgoff, near)) ||
-	       fmap_is_short_run(vmf, history, near, large);
+	return far && !(fmap_is_mapped_before(vmf, far) &&
+			fmap_is_mapped_before(vmf, far / 2));
 }
 
 /**
@@ -228,35 +250,36 @@ static bool fmap_is_quick(const struct vm_fault *vmf, struct fmap_history histor
  * @fvo:	the vm_ops copy of the mapping
  * @asked:	the window that the core asked for
  *
+ * Most faults need not ask fmap_adapt(): what it would say is said at once, without
+ * a stack frame. Whether newer kernels map a large folio whole is seen by the folio
+ * only.
+ *
  * Return: as ->map_pages.
  */
 vm_fault_t fmap_map_adaptive(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 			     struct fmap_range asked)
 {
-	bool large = mapping_large_folio_support(vmf->vma->vm_file->f_mapping);
-	bool edge = fmap_near_an_edge(vmf), whole = false;
-	unsigned int near = edge ? fmap_read_near_edge(vmf) : fmap_read_near(vmf);
-	struct fmap_choice choice = { .win = asked };
-	struct fmap_range limit, folio;
-	struct fmap_place place;
+	struct fmap_history history = READ_ONCE(*fvo->history);
+	bool large = !history.small &&
+		     mapping_large_folio_support(vmf->vma->vm_file->f_mapping);
+	unsigned int near;
 
-	if (!edge &&
-	    fmap_is_quick(vmf, READ_ONCE(*fvo->history), near, large, &choice.why))
-		return fmap_map_choice(vmf, fvo, asked, &choice);
-	place = fmap_place(vmf);
-	folio = fmap_range_around(&place, 0, 0);
-	if (large) {
-		limit = fmap_window_limit(&place);
-		folio = fmap_folio_range(vmf);
-		whole = fmap_core_maps_all(vmf, folio, limit, near);
-		folio = fmap_clamp(folio, limit);
+	if (fmap_near_an_edge(vmf))
+		return fmap_map_adapted(vmf, fvo, asked, fmap_read_near_edge(vmf));
+	near = fmap_read_near(vmf);
+	if ((large && FMAP_MAPS_WHOLE_FOLIOS) ||
+	    fmap_probe_table(vmf->pgoff - pte_index(vmf->address)))
+		return fmap_map_adapted(vmf, fvo, asked, near);
+	if (!large || !near) {
+		if (fmap_stays_alone(history, near))
+			return fmap_leave(fvo, FMAP_B_left_alone);
+		if (fmap_wants_block(history, vmf->pgoff, near))
+			return fmap_map_block(vmf, fvo, asked);
 	}
-	if (whole && folio.last - folio.first >= FMAP_FOLIO_PAYS)
-		return fmap_leave(fvo, FMAP_B_left_folio);
-	choice = fmap_choose(vmf, fvo, &place, asked, folio, near);
-	if (whole && fmap_is_within(choice.win, folio))
-		return fmap_leave(fvo, FMAP_B_left_folio);
-	return fmap_map_choice(vmf, fvo, asked, &choice);
+	if ((large && fmap_is_folio_block(history, near)) ||
+	    fmap_is_short_run(vmf, history, near, large))
+		return fmap_map_block(vmf, fvo, asked);
+	return fmap_map_adapted(vmf, fvo, asked, near);
 }
 
 /**

@@ -288,7 +288,7 @@ static bool quick(const struct fmap_place *p, struct fmap_history h, unsigned in
 	*why = FMAP_BLOCK;
 	if ((!folio || !near) && fmap_wants_block(h, p->pgoff, near))
 		return true;
-	return fmap_short_run(h, near, folio);
+	return (folio && fmap_is_folio_block(h, near)) || fmap_short_run(h, near, folio);
 }
 
 /* What is said at once is what fmap_adapt() says, and it learns nothing from it. */
@@ -365,6 +365,63 @@ static bool test_folio(void)
 	h.style = FMAP_STYLE_DENSE;
 	c = fmap_adapt(&p, asked, &sight, &h);
 	CHECK(c.why == FMAP_DENSE && c.win.first == 512 && c.win.last == 1023);
+	/* Used sparsely, what is mapped says that little is left. */
+	h.style = FMAP_STYLE_SPARSE;
+	sight.near = 3;
+	first_mapped = SLOTS - 32;
+	c = fmap_adapt(&p, asked, &sight, &h);
+	CHECK(c.why == FMAP_BLOCK && c.win.first == 992 && c.win.last == 1007);
+	return true;
+}
+
+/* In all page tables: of each block so many pages, or so many in a stretch. */
+static unsigned int mapped_of_all;
+
+static unsigned int count_some(const struct fmap_sight *sight, unsigned long first,
+			       unsigned int nr, unsigned int step)
+{
+	(void)sight;
+	(void)first;
+	(void)step;
+	return nr < mapped_of_all ? nr : mapped_of_all;
+}
+
+/*
+ * In a page table that is a probe, windows are what the core asks for, and that it
+ * gets half full is learned, once.
+ */
+static bool test_probe(void)
+{
+	struct fmap_place p = {
+		.pgoff = 5 * SLOTS + 100, .vma_pages = PAGES, .slot = 100, .slots = SLOTS,
+	};
+	struct fmap_range asked = { 5 * SLOTS + 96, 5 * SLOTS + 111 };
+	struct fmap_range alone = { p.pgoff, p.pgoff }, folio = { 5 * SLOTS, 6 * SLOTS - 1 };
+	struct fmap_sight sight = { .near = 0x1001, .count = count_some };
+	const struct {
+		struct fmap_range folio;
+		unsigned int mapped;
+		unsigned int filled;
+	} cases[] = {
+		/* Pages of a region of 128 */
+		{ alone, 63, 0 }, { alone, 64, 1 }, { alone, 79, 1 }, { alone, 80, 0 },
+		/* Blocks of a page table */
+		{ folio, 15, 0 }, { folio, 16, 2 }, { folio, 17, 0 },
+	};
+	size_t i;
+
+	CHECK(fmap_probe_table(p.pgoff - p.slot));
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fmap_history h = { .blocks = 8, .style = FMAP_STYLE_SPARSE };
+		struct fmap_choice c;
+
+		sight.folio = cases[i].folio;
+		mapped_of_all = cases[i].mapped;
+		c = fmap_adapt(&p, asked, &sight, &h);
+		CHECK(c.why == FMAP_BLOCK);
+		CHECK(c.win.first == asked.first && c.win.last == asked.last);
+		CHECK(h.filled == cases[i].filled);
+	}
 	return true;
 }
 
@@ -374,6 +431,7 @@ static const struct ktap_test tests[] = {
 	{ "isolated_pages_stay_alone", test_alone },
 	{ "quick_answers_are_the_same", test_quick },
 	{ "folios_whole", test_folio },
+	{ "probes_make_no_guess", test_probe },
 	{ "costs_within_limits", test_limits },
 	{ "what_was_learned_is_unlearned", test_unlearn },
 	{ "no_change_of_use_is_wrong_for_good", test_any_change },

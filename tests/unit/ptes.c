@@ -134,6 +134,36 @@ static unsigned long count_across(void)
 	return fmap_count_ptes(&vmf, FIRST + PTRS_PER_PTE - 10, 24, 1);
 }
 
+/* More than a word of them, all empty in the one table and all mapped in the other. */
+static const struct fmap_range stretch = { FIRST + 300, FIRST + 300 + 69 };
+
+static unsigned long range_is_empty(void)
+{
+	return fmap_range_is_empty(&vmf, stretch);
+}
+
+static unsigned long range_is_present(void)
+{
+	return fmap_range_is_present(&vmf, stretch);
+}
+
+static unsigned long page_is_mapped(void)
+{
+	return fmap_page_is_mapped(&vmf, FIRST + 1);
+}
+
+/* The same, in the page table behind. */
+static unsigned long next_page_is_mapped(void)
+{
+	return fmap_page_is_mapped(&vmf, FIRST + PTRS_PER_PTE + 1);
+}
+
+/* In the one table all of the run is mapped, in the other one some of it. */
+static unsigned long count_full(void)
+{
+	return fmap_count_ptes(&vmf, FIRST + 300, 70, 1);
+}
+
 static void begin(const struct history *h, unsigned int which)
 {
 	memset(&run, 0, sizeof(run));
@@ -213,6 +243,25 @@ static bool test_at_rest(void)
 	for (i = 0; i < 16; i++)
 		used += !!table(TABLE)[1 + 32 * i].pte;
 	CHECK(at_rest(count_samples, IS_TABLE, 0) == used);
+	CHECK(at_rest(range_is_empty, IS_TABLE, 0) && !at_rest(range_is_present, IS_TABLE, 0));
+	CHECK(!at_rest(range_is_empty, IS_OTHER_TABLE, 0));
+	CHECK(at_rest(range_is_present, IS_OTHER_TABLE, 0));
+	CHECK(at_rest(range_is_empty, NONE, 0) && at_rest(range_is_empty, MIGRATES, 0));
+	CHECK(!at_rest(range_is_empty, IS_HUGE, 0) && !at_rest(range_is_present, IS_HUGE, 0));
+	CHECK(at_rest(count_full, IS_TABLE, 0) == 0);
+	CHECK(at_rest(count_full, IS_OTHER_TABLE, 0) == 70);
+	table(OTHER_TABLE)[369].pte = 0;
+	CHECK(!at_rest(range_is_present, IS_OTHER_TABLE, 0));
+	CHECK(at_rest(count_full, IS_OTHER_TABLE, 0) == 69);
+	table(OTHER_TABLE)[369].pte = table(OTHER_TABLE)[368].pte;
+	table(TABLE)[369].pte = _PAGE_PRESENT;
+	CHECK(!at_rest(range_is_empty, IS_TABLE, 0));
+	table(TABLE)[369].pte = 0;
+	CHECK(at_rest(page_is_mapped, IS_TABLE, 0) && at_rest(page_is_mapped, IS_HUGE, 0));
+	CHECK(!at_rest(page_is_mapped, NONE, 0) && !at_rest(page_is_mapped, MIGRATES, 0));
+	CHECK(at_rest(next_page_is_mapped, IS_TABLE, 1));
+	/* Below another entry further up nothing can be looked at. */
+	CHECK(!fmap_page_is_mapped(&vmf, FIRST + (PUD_SIZE >> PAGE_SHIFT) + SLOT));
 	/* Ten in the first table, the rest in one that is huge, or is not there. */
 	CHECK(at_rest(count_across, IS_HUGE, 1) == at_rest(count_across, NONE, 1) + 14);
 	return true;
@@ -225,6 +274,10 @@ static bool test_read_edges(void) { return every_way(read_edges, 4, 0); }
 static bool test_read_near(void) { return every_way(read_near, 36, 0); }
 static bool test_read_near_edge(void) { return every_way(read_near_edge, 36, 0); }
 static bool test_count_samples(void) { return every_way(count_samples, 18, 0); }
+static bool test_range_is_empty(void) { return every_way(range_is_empty, 72, 0); }
+static bool test_range_is_present(void) { return every_way(range_is_present, 72, 0); }
+static bool test_page_is_mapped(void) { return every_way(page_is_mapped, 3, 0); }
+static bool test_next_page(void) { return every_way(next_page_is_mapped, 3, 1); }
 static bool test_count_across(void) { return every_way(count_across, 28, 1); }
 
 /* The tables differ; what is no table looks like one that is full of other things. */
@@ -238,6 +291,10 @@ static void fill_memory(void)
 		table(TABLE)[i].pte = i % 3 == 1 || i / 8 % 5 == 2 ? i << 12 | _PAGE_PRESENT : 0;
 		table(OTHER_TABLE)[i].pte = i % 7 ? i << 12 | _PAGE_PRESENT : 0;
 		table(NEXT_TABLE)[i].pte = i % 2 ? i << 12 | _PAGE_PRESENT : 0;
+	}
+	for (i = 300; i < 370; i++) {
+		table(TABLE)[i].pte = 0;
+		table(OTHER_TABLE)[i].pte = i << 12 | _PAGE_PRESENT;
 	}
 	for (page = ZERO; page <= HUGE_DATA; page += HUGE_DATA - ZERO)
 		for (i = 0; i < PTRS_PER_PTE; i++)
@@ -256,6 +313,10 @@ int main(void)
 		{ "read_near_edge", test_read_near_edge },
 		{ "count_samples", test_count_samples },
 		{ "count_across", test_count_across },
+		{ "range_is_empty", test_range_is_empty },
+		{ "range_is_present", test_range_is_present },
+		{ "page_is_mapped", test_page_is_mapped },
+		{ "page_behind_is_mapped", test_next_page },
 	};
 
 	fill_memory();

@@ -16,7 +16,8 @@
 #define PAGE_MASK		(~(PAGE_SIZE - 1))
 #define PMD_SHIFT		21
 #define PUD_SHIFT		30
-#define PUD_MASK		(~((1UL << PUD_SHIFT) - 1))
+#define PUD_SIZE		(1UL << PUD_SHIFT)
+#define PUD_MASK		(~(PUD_SIZE - 1))
 #define PTRS_PER_PTE		512
 #define PTE_PFN_MASK		0x000ffffffffff000UL
 #define _PAGE_PRESENT		0x001UL
