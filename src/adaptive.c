@@ -171,13 +171,20 @@ static bool region_is_dense(const struct fmap_place *p, const struct fmap_sight 
 	return true;
 }
 
-/* In a probe, is this the block with which a region is more than half full? */
-static void learn_region(const struct fmap_place *p, const struct fmap_sight *sight,
-			 struct fmap_history *h)
+/* Is this the window with which a half of so many is in use? Now it is @n. */
+static bool reaches_half(unsigned int n, unsigned int more, unsigned int all)
+{
+	return n < all / 2 && n + more >= all / 2;
+}
+
+/* In a probe, does this block fill half of its region? */
+static void learn_region(const struct fmap_place *p, struct fmap_range asked,
+			 const struct fmap_sight *sight, struct fmap_history *h)
 {
 	unsigned int n = mapped(sight, fmap_aligned_window(p, REGION));
 
-	if (n >= REGION / 2 && n < REGION / 2 + BLOCK)
+	if (believes_in_blocks(p->pgoff, h) &&
+	    reaches_half(n, asked.last - asked.first + 1, REGION))
 		add(&h->filled, 1);
 }
 
@@ -185,13 +192,14 @@ static void learn_region(const struct fmap_place *p, const struct fmap_sight *si
  * Enough of a page table is mapped to want all of it, in a file whose tables
  * fill up; or of its region, which is how we learn that they do.
  */
-static bool is_dense(const struct fmap_place *p, const struct fmap_sight *sight,
-		     struct fmap_history *h, struct fmap_range *win)
+static bool is_dense(const struct fmap_place *p, struct fmap_range asked,
+		     const struct fmap_sight *sight, struct fmap_history *h,
+		     struct fmap_range *win)
 {
 	bool blocks = h->blocks >= BLOCKS_BELIEVE;
 
 	if (blocks && probe_table(p)) {
-		learn_region(p, sight, h);
+		learn_region(p, asked, sight, h);
 		return false;
 	}
 	if (h->style != FMAP_STYLE_DENSE)
@@ -210,7 +218,7 @@ static struct fmap_choice guess(const struct fmap_place *p, struct fmap_range as
 {
 	struct fmap_range win;
 
-	if (is_dense(p, sight, h, &win))
+	if (is_dense(p, asked, sight, h, &win))
 		return choose(FMAP_DENSE, win);
 	if (wants_blocks(p, h))
 		return choose(FMAP_BLOCK, asked);
@@ -439,6 +447,7 @@ static struct fmap_choice two_sided(const struct fmap_place *p,
 	struct fmap_range win;
 
 	if (c.why == FMAP_ALONE && at_least_four(sight->near) &&
+	    !(probe_table(p) && h->blocks >= BLOCKS_BELIEVE) &&
 	    region_is_dense(p, sight, h, &win))
 		return choose(FMAP_DENSE, win);
 	return c;
@@ -453,15 +462,15 @@ static struct fmap_range both(struct fmap_range a, struct fmap_range b)
 }
 
 /*
- * In a probe, is this the block with which half of the page table is in use? Then it
+ * In a probe, does this window bring half of the page table's blocks into use? Then it
  * would have cost no more to map all of it at first.
  */
-static void learn_table(const struct fmap_sight *sight, struct fmap_history *h,
-			struct fmap_range table)
+static void learn_table(struct fmap_range asked, const struct fmap_sight *sight,
+			struct fmap_history *h, struct fmap_range table)
 {
 	if (sight->fresh)
 		add(&h->begun, 1);
-	if (mapped_blocks(sight, table) == blocks_of(table) / 2)
+	if (reaches_half(mapped_blocks(sight, table), blocks_of(asked), blocks_of(table)))
 		add(&h->filled, 2);
 }
 
@@ -514,7 +523,7 @@ static struct fmap_choice large(const struct fmap_place *p, struct fmap_range as
 	    reaches(p, sight, h, behind, probe_table(p) ? RUN_PAGES : FMAP_RUN_FAR_LARGE))
 		return large_run(p, asked, sight, h, behind);
 	if (probe_table(p)) {
-		learn_table(sight, h, table);
+		learn_table(asked, sight, h, table);
 		return choose(FMAP_BLOCK, asked);
 	}
 	if (h->style == FMAP_STYLE_SPARSE) {

@@ -101,7 +101,8 @@ static int fmap_create(struct mnt_idmap *idmap, struct inode *dir,
 		return PTR_ERR(lower);
 	/*
 	 * Created below since the lookup: an error with O_EXCL only, which we are
-	 * not told. The VFS knows, and looks again.
+	 * not told. System calls know, and look again; a server in the kernel has its
+	 * client do so.
 	 */
 	if (d_is_positive(lower))
 		err = -ESTALE;

@@ -246,11 +246,12 @@ static inline unsigned int fmap_short_run(struct fmap_history history,
 
 /**
  * fmap_is_folio_block - is a fault on a page of a large folio a block?
- * @history:	of the file
+ * @history:	of the file, in which the last folio that was looked at was a large one
  * @near:	see struct fmap_sight
  *
  * In a file that is used sparsely it is if some page is mapped near it, but for what
- * may continue a run, or tells something in a probe.
+ * may continue a run, or tells something in a probe. If this folio is a small one
+ * after all, fmap_adapt() might have said less.
  */
 static inline bool fmap_is_folio_block(struct fmap_history history, unsigned int near)
 {

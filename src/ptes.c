@@ -110,10 +110,18 @@ bool fmap_range_is_empty(const struct vm_fault *vmf, struct fmap_range range)
 bool fmap_range_is_present(const struct vm_fault *vmf, struct fmap_range range)
 {
 	unsigned int slot = pte_index(vmf->address) + range.first - vmf->pgoff;
+	unsigned int nr = range.last - range.first + 1;
 	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	const pte_t *pte;
 
-	return fmap_pmd_is_table(pmd) &&
-	       fmap_all_ptes(fmap_table(pmd) + slot, range.last - range.first + 1);
+	if (!fmap_pmd_is_table(pmd))
+		return false;
+	for (pte = fmap_table(pmd) + slot; nr >= BITS_PER_LONG; nr -= BITS_PER_LONG) {
+		if (!fmap_word_is_present(pte))
+			return false;
+		pte += BITS_PER_LONG;
+	}
+	return fmap_all_ptes(pte, nr);
 }
 
 /* All of them, of a run that is looked at, or else one by one. */

@@ -49,6 +49,18 @@ static __always_inline pteval_t fmap_all_ptes(const pte_t *pte, unsigned int nr)
 	return all;
 }
 
+/* The same of as many as there are bits in a word, without a loop */
+static __always_inline bool fmap_word_is_present(const pte_t *pte)
+{
+	pteval_t all = _PAGE_PRESENT;
+	unsigned int i;
+
+#pragma GCC unroll 64
+	for (i = 0; i < BITS_PER_LONG; i++)
+		all &= data_race(pte[i].pte); /* plain, see above */
+	return all;
+}
+
 /* The kernel's window, which is known when this is compiled. */
 #define FMAP_USUAL_WINDOW	16
 

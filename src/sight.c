@@ -81,7 +81,10 @@ static bool fmap_is_cached(const struct address_space *mapping, pgoff_t index)
 	return entry && !xa_is_value(entry);
 }
 
-/* As long as nothing is taken out of it. Shadows are not counted. */
+/*
+ * Shadows are not counted; pages behind the end are, so that there may be a hole all
+ * the same, which then costs what it did before.
+ */
 static bool fmap_is_cached_whole(const struct address_space *mapping)
 {
 	return READ_ONCE(mapping->nrpages) >=
@@ -176,27 +179,39 @@ static vm_fault_t fmap_leave(const struct fmap_vm_ops *fvo, enum fmap_bundle why
 	return 0;
 }
 
+static vm_fault_t fmap_map_cached(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
+				  struct fmap_range win)
+{
+	if (unlikely(win.last - win.first > FMAP_FAR))
+		win = fmap_cut_to_cached(vmf, win);
+	return fmap_map_window(vmf, fvo, win);
+}
+
 static vm_fault_t fmap_map_block(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 				 struct fmap_range asked)
 {
 	fmap_count_bundle(fvo->sbi, FMAP_B_block);
-	return fmap_map_window(vmf, fvo, asked);
+	return fmap_map_cached(vmf, fvo, asked);
 }
 
 /* A page to be mapped alone is left to ->fault, which is the quicker way. */
 static vm_fault_t fmap_map_choice(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 				  struct fmap_range asked, struct fmap_choice choice)
 {
-	struct fmap_range win = choice.win;
-
 	if (choice.why == FMAP_ALONE)
 		return fmap_leave(fvo, FMAP_B_left_alone);
 	fmap_count_reason(fvo->sbi, choice.why);
-	if (win.first != asked.first || win.last != asked.last)
+	if (choice.win.first != asked.first || choice.win.last != asked.last)
 		fmap_count(fvo->sbi, FMAP_fa_rewindowed);
-	if (win.last - win.first > FMAP_FAR)
-		win = fmap_cut_to_cached(vmf, win);
-	return fmap_map_window(vmf, fvo, win);
+	return fmap_map_cached(vmf, fvo, choice.win);
+}
+
+/* Shared by all who map the file: written only if it says something new. */
+static void fmap_remember(const struct fmap_vm_ops *fvo, struct fmap_history was,
+			  struct fmap_history history)
+{
+	if (memcmp(&was, &history, sizeof(was)))
+		WRITE_ONCE(*fvo->history, history);
 }
 
 /* A fault about which there is more to say than one look tells. */
@@ -216,12 +231,12 @@ static noinline vm_fault_t fmap_map_adapted(struct vm_fault *vmf,
 		whole = fmap_core_maps_all(vmf, folio, limit, near);
 		folio = fmap_clamp(folio, limit);
 	}
-	if (whole && folio.last - folio.first >= FMAP_FOLIO_PAYS)
+	if (whole && folio.last - folio.first >= FMAP_FOLIO_PAYS - 1) {
+		fmap_remember(fvo, was, history);
 		return fmap_leave(fvo, FMAP_B_left_folio);
+	}
 	choice = fmap_choose(vmf, &place, asked, folio, near, &history);
-	/* Shared by all who map the file: written only if it says something new. */
-	if (memcmp(&was, &history, sizeof(was)))
-		WRITE_ONCE(*fvo->history, history);
+	fmap_remember(fvo, was, history);
 	if (whole && fmap_is_within(choice.win, folio))
 		return fmap_leave(fvo, FMAP_B_left_folio);
 	return fmap_map_choice(vmf, fvo, asked, choice);

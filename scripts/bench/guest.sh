@@ -18,6 +18,7 @@ bench_guest() {
 	# shellcheck disable=SC2086
 	scripts/vm/run -q $bench_clock -k "$bench_kernel" -f "$bench_lower" \
 		-t "${LIMIT:-300}" ${DISK:+-d "$DISK"} ${OUTDIR:+-o "$OUTDIR"} \
+		${PLUGIN:+-g "$PLUGIN"} \
 		-a rcupdate.rcu_cpu_stall_suppress=1 \
 		-a sysctl.kernel.hung_task_timeout_secs=0 -- "$@"
 }

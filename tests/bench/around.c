@@ -47,6 +47,7 @@ static void usage(FILE *to)
 		"                       for the usual patterns (repeatable)\n"
 		"  -e, --exec PROGRAM   also run this one, which is in the directory exec\n"
 		"                       with its libraries and its interpreter ld.so\n"
+		"  -p, --profile FILE   with scripts/bench/profile: a line for each profile\n"
 		"  -j, --json FILE      for programs: an object a line, of one pattern on one\n"
 		"                       system; times and faults are of the whole mapping\n"
 		"\n"
@@ -203,6 +204,7 @@ int main(int argc, char **argv)
 		{ "options", required_argument, NULL, 'o' },
 		{ "system", required_argument, NULL, 'S' },
 		{ "exec", required_argument, NULL, 'e' },
+		{ "profile", required_argument, NULL, 'p' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
@@ -228,6 +230,9 @@ int main(int argc, char **argv)
 		case 'e':
 			program = optarg;
 			break;
+		case 'p':
+			profile_log = create_file(optarg);
+			break;
 		case 'j':
 			json = create_file(optarg);
 			break;
@@ -244,6 +249,8 @@ int main(int argc, char **argv)
 	run_all(&w, argv + optind, program);
 	print_sums();
 	free(w.order);
+	if (profile_log)
+		fclose(profile_log);
 	if (json)
 		fclose(json);
 	return 0;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "measure.h"
+#include "profile.h"
 
 #define KNOB		"/sys/kernel/debug/fault_around_bytes"
 #define THREADS_MAX	8
@@ -26,6 +27,7 @@
 
 size_t page_size;
 const char *lower_dir;
+FILE *profile_log;
 
 /* Mounts of ours, which go with us. */
 static char *mounts[CONFIGS_MAX];
@@ -339,13 +341,17 @@ static void measure_touch(const struct work *w, int fd, uint64_t *v)
 	if (base == MAP_FAILED)
 		die("mmap");
 	t[1] = now();
+	profile_mark(PROFILE_GO);
 	touch(base, w);
+	profile_mark(PROFILE_STOP);
 	t[2] = now();
 	getrusage(RUSAGE_SELF, &after);
 	v[PTES] = count_ptes(base, w->size);
 	v[RSS] = resident() - rss;
 	t[3] = now();
+	profile_mark(PROFILE_GO);
 	munmap(base, w->size);
+	profile_mark(PROFILE_STOP);
 	t[4] = now();
 	/* Written pages are clean again before the next one measures. */
 	if (w->store && (w->flags & MAP_SHARED))
@@ -380,6 +386,7 @@ static void measure_exec(const char *dir, const struct work *w, uint64_t *v)
 	struct rusage ru;
 	pid_t pid;
 
+	profile_mark(PROFILE_GO);
 	pid = vfork();
 	if (!pid) {
 		dup2(null, STDOUT_FILENO);
@@ -389,6 +396,7 @@ static void measure_exec(const char *dir, const struct work *w, uint64_t *v)
 	}
 	if (pid < 0 || wait4(pid, &status, 0, &ru) != pid || status)
 		die(program);
+	profile_mark(PROFILE_STOP);
 	v[TOUCH] = cpu_time(&ru);
 	v[MINOR] = ru.ru_minflt;
 	v[MAJOR] = ru.ru_majflt;
@@ -397,6 +405,15 @@ static void measure_exec(const char *dir, const struct work *w, uint64_t *v)
 	free(program);
 	free(ld);
 	free(libs);
+}
+
+/* Of one mapping: which system's it was, and how many touches. */
+static void end_profile(const struct config *c, const struct work *w)
+{
+	if (!profile_log)
+		return;
+	profile_mark(PROFILE_WRITE);
+	fprintf(profile_log, "%s %zu\n", c->name, w->n);
 }
 
 /* The mean of so many mappings one after the other */
@@ -415,6 +432,7 @@ static void measure(struct config *c, const struct work *w, int fd, int round,
 			measure_exec(c->dir, w, v);
 		else
 			measure_touch(w, fd, v);
+		end_profile(c, w);
 		v[SUM] = v[TOUCH] + v[UNMAP];
 		for (i = 0; i < NR_FIGURES; i++)
 			sums[i] += v[i];

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "pattern.h"
 
@@ -99,5 +100,7 @@ char *bench_name(const char *dir, const char *file);
 
 extern size_t page_size;
 extern const char *lower_dir;
+/* Gets a line for each profile, in their order; NULL: there are none. */
+extern FILE *profile_log;
 
 #endif /* MEASURE_H */

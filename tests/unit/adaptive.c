@@ -404,9 +404,9 @@ static bool test_probe(void)
 		unsigned int filled;
 	} cases[] = {
 		/* Pages of a region of 128 */
-		{ alone, 63, 0 }, { alone, 64, 1 }, { alone, 79, 1 }, { alone, 80, 0 },
+		{ alone, 47, 0 }, { alone, 48, 1 }, { alone, 63, 1 }, { alone, 64, 0 },
 		/* Blocks of a page table */
-		{ folio, 15, 0 }, { folio, 16, 2 }, { folio, 17, 0 },
+		{ folio, 14, 0 }, { folio, 15, 2 }, { folio, 16, 0 },
 	};
 	size_t i;
 
@@ -421,6 +421,20 @@ static bool test_probe(void)
 		CHECK(c.why == FMAP_BLOCK);
 		CHECK(c.win.first == asked.first && c.win.last == asked.last);
 		CHECK(h.filled == cases[i].filled);
+	}
+	/* A page alone in a probe block fills nothing, and is no reason to fill a region. */
+	for (i = 0; i < 32; i++) {
+		struct fmap_history h = { .blocks = 8, .style = FMAP_STYLE_SPARSE };
+		struct fmap_choice c;
+
+		p.slot = i * 16 + 8;
+		p.pgoff = 5 * SLOTS + p.slot;
+		sight.folio = (struct fmap_range) { p.pgoff, p.pgoff };
+		sight.near = 0x1111;
+		mapped_of_all = 60;
+		c = fmap_adapt(&p, asked, &sight, &h);
+		CHECK(c.why == FMAP_BLOCK || c.why == FMAP_ALONE);
+		CHECK(h.filled == (c.why == FMAP_BLOCK));
 	}
 	return true;
 }
