@@ -75,10 +75,13 @@ static inline bool *fmap_model_table(const struct fmap_model *m, size_t at)
 	return &m->table[(m->map.slot + at) / fmap_model_slots()];
 }
 
-/* NULL, or why the model does not fit this machine. */
+/*
+ * NULL, or why the model does not fit this machine. Kernels newer than 7.2 are taken to
+ * be like it, until a test says that they are not; 7.3 is.
+ */
 static inline const char *fmap_model_unfit(void)
 {
-	if (fmap_kernel() != 601 && fmap_kernel() != 612 && fmap_kernel() != 702)
+	if (fmap_kernel() != 601 && fmap_kernel() != 612 && fmap_kernel() < 702)
 		return "no model of this kernel";
 	if (fmap_large_folios())
 		return "folios of more than one page";
