@@ -34,10 +34,14 @@
 
 /*
  * So many pages of a region, or of a page table, are enough to want the rest, with
- * isolated pages mapped alone; with blocks, so many blocks of a page table
+ * isolated pages mapped alone; with blocks, so many blocks of a page table. If it pays
+ * to map a page table whole, so many pages of a region get mapped by blocks: by fault and
+ * all, a block costs eighteen pages in vain, over large folios thirty-five.
  */
 #define REGION		128
 #define REGION_ENOUGH	20
+#define REGION_BLOCKS	112
+#define REGION_LARGE	64
 #define TABLE_ENOUGH	4
 #define TABLE_BLOCKS	4
 #define FOLIOS_DENSE	2
@@ -171,38 +175,16 @@ static bool region_is_dense(const struct fmap_place *p, const struct fmap_sight 
 	return true;
 }
 
-/* Is this the window with which a half of so many is in use? Now it is @n. */
-static bool reaches_half(unsigned int n, unsigned int more, unsigned int all)
-{
-	return n < all / 2 && n + more >= all / 2;
-}
-
-/* In a probe, does this block fill half of its region? */
-static void learn_region(const struct fmap_place *p, struct fmap_range asked,
-			 const struct fmap_sight *sight, struct fmap_history *h)
-{
-	unsigned int n = mapped(sight, fmap_aligned_window(p, REGION));
-
-	if (believes_in_blocks(p->pgoff, h) &&
-	    reaches_half(n, asked.last - asked.first + 1, REGION))
-		add(&h->filled, 1);
-}
-
 /*
  * Enough of a page table is mapped to want all of it, in a file whose tables
  * fill up; or of its region, which is how we learn that they do.
  */
-static bool is_dense(const struct fmap_place *p, struct fmap_range asked,
-		     const struct fmap_sight *sight, struct fmap_history *h,
-		     struct fmap_range *win)
+static bool is_dense(const struct fmap_place *p, const struct fmap_sight *sight,
+		     struct fmap_history *h, struct fmap_range *win)
 {
 	bool blocks = h->blocks >= BLOCKS_BELIEVE;
 
-	if (blocks && probe_table(p)) {
-		learn_region(p, asked, sight, h);
-		return false;
-	}
-	if (h->style != FMAP_STYLE_DENSE)
+	if (h->style != FMAP_STYLE_DENSE || (blocks && probe_table(p)))
 		return false;
 	if (probe_table(p))
 		return region_is_dense(p, sight, h, win);
@@ -218,7 +200,7 @@ static struct fmap_choice guess(const struct fmap_place *p, struct fmap_range as
 {
 	struct fmap_range win;
 
-	if (is_dense(p, asked, sight, h, &win))
+	if (is_dense(p, sight, h, &win))
 		return choose(FMAP_DENSE, win);
 	if (wants_blocks(p, h))
 		return choose(FMAP_BLOCK, asked);
@@ -461,19 +443,6 @@ static struct fmap_range both(struct fmap_range a, struct fmap_range b)
 	};
 }
 
-/*
- * In a probe, does this window bring half of the page table's blocks into use? Then it
- * would have cost no more to map all of it at first.
- */
-static void learn_table(struct fmap_range asked, const struct fmap_sight *sight,
-			struct fmap_history *h, struct fmap_range table)
-{
-	if (sight->fresh)
-		add(&h->begun, 1);
-	if (reaches_half(mapped_blocks(sight, table), blocks_of(asked), blocks_of(table)))
-		add(&h->filled, 2);
-}
-
 /* In a probe, was the page next to an isolated one wanted as well? */
 static bool pair_in_probe(const struct fmap_place *p, const struct fmap_sight *sight,
 			  const struct fmap_history *h)
@@ -523,7 +492,8 @@ static struct fmap_choice large(const struct fmap_place *p, struct fmap_range as
 	    reaches(p, sight, h, behind, probe_table(p) ? RUN_PAGES : FMAP_RUN_FAR_LARGE))
 		return large_run(p, asked, sight, h, behind);
 	if (probe_table(p)) {
-		learn_table(asked, sight, h, table);
+		if (sight->fresh)
+			add(&h->begun, 1);
 		return choose(FMAP_BLOCK, asked);
 	}
 	if (h->style == FMAP_STYLE_SPARSE) {
@@ -565,6 +535,44 @@ bool fmap_wants_block(struct fmap_history history, unsigned long pgoff,
 	       near != SIDE && near != SIDE << (FMAP_NEAR + 1);
 }
 
+static struct fmap_choice small(const struct fmap_place *p, struct fmap_range asked,
+				const struct fmap_sight *sight,
+				struct fmap_history *h)
+{
+	unsigned int before = sight->near & SIDE, after;
+
+	if (!sight->near)
+		return lone(p, asked, sight, h);
+	after = mirror(sight->near >> (FMAP_NEAR + 1));
+	if (probe_filled(p, h, before, after)) {
+		learn_block(h);
+		return choose(FMAP_BLOCK, asked);
+	}
+	if (!after)
+		return one_sided(p, asked, sight, h, before, true);
+	if (!before)
+		return one_sided(p, asked, sight, h, after, false);
+	return two_sided(p, asked, sight, h);
+}
+
+/*
+ * In a probe, is it by this window that @enough pages of the region are mapped? Each
+ * region gets there once, if it does.
+ */
+static void learn_region(const struct fmap_place *p, const struct fmap_sight *sight,
+			 struct fmap_history *h, struct fmap_range win,
+			 unsigned int enough)
+{
+	struct fmap_range region = fmap_aligned_window(p, REGION);
+	unsigned int n = mapped(sight, region);
+
+	if (win.first < region.first)
+		win.first = region.first;
+	win.last = lesser(win.last, region.last);
+	if (n < enough && n + win.last - win.first + 1 - mapped(sight, win) >= enough)
+		add(&h->filled, 1);
+}
+
 /**
  * fmap_adapt - choose a window by what is mapped already
  * @p:		where the fault is
@@ -578,22 +586,17 @@ struct fmap_choice fmap_adapt(const struct fmap_place *p, struct fmap_range aske
 			      const struct fmap_sight *sight,
 			      struct fmap_history *history)
 {
-	unsigned int before = sight->near & SIDE, after;
+	bool is_large = sight->folio.first != sight->folio.last;
+	struct fmap_choice c;
 
-	if (sight->folio.first != sight->folio.last)
-		return large(p, asked, sight, history);
-	if (!sight->near)
-		return lone(p, asked, sight, history);
-	after = mirror(sight->near >> (FMAP_NEAR + 1));
-	if (probe_filled(p, history, before, after)) {
-		learn_block(history);
-		return choose(FMAP_BLOCK, asked);
-	}
-	if (!after)
-		return one_sided(p, asked, sight, history, before, true);
-	if (!before)
-		return one_sided(p, asked, sight, history, after, false);
-	return two_sided(p, asked, sight, history);
+	c = is_large ? large(p, asked, sight, history) : small(p, asked, sight, history);
+	if (!probe_table(p))
+		return c;
+	if (is_large)
+		learn_region(p, sight, history, c.win, REGION_LARGE);
+	else if (history->blocks >= BLOCKS_BELIEVE)
+		learn_region(p, sight, history, c.win, REGION_BLOCKS);
+	return c;
 }
 
 static void relax(struct fmap_history *h)
