@@ -124,6 +124,31 @@ static const char *mount_ours(const char *options)
 	return dir;
 }
 
+/* What a kernel does not have is not set. */
+static void set_khugepaged(const char *setting, const char *value)
+{
+	char *name = bench_name("/sys/kernel/mm/transparent_hugepage/khugepaged", setting);
+	FILE *f = fopen(name, "w");
+
+	free(name);
+	if (!f)
+		return;
+	fputs(value, f);
+	if (fclose(f))
+		die(setting);
+}
+
+/*
+ * Since 7.2 khugepaged makes huge folios of any file, one now and then: of the files
+ * that are measured, too, whoever has mapped them, and later rounds cost less. It
+ * looks at one page, and then sleeps for weeks.
+ */
+static void stop_khugepaged(void)
+{
+	set_khugepaged("pages_to_scan", "1");
+	set_khugepaged("scan_sleep_millisecs", "4000000000");
+}
+
 void measure_init(struct config *configs, int n)
 {
 	struct config *c;
@@ -135,6 +160,7 @@ void measure_init(struct config *configs, int n)
 		exit(2);
 	}
 	atexit(unmount_all);
+	stop_khugepaged();
 	for (c = configs; c < configs + n; c++)
 		if (!c->dir)
 			c->dir = c->options ? mount_ours(c->options) : lower_dir;
