@@ -296,7 +296,7 @@ static bool runs_are_long(const struct fmap_history *h)
 
 /* Is the page so far on that side mapped? */
 static bool has_page(const struct fmap_place *p, const struct fmap_sight *sight,
-		    const struct fmap_history *h, bool forward, unsigned int far)
+		     const struct fmap_history *h, bool forward, unsigned int far)
 {
 	return has_side(p, forward, far) && !leaves_probe(p, h, forward, far) &&
 	       mapped(sight, side_range(p, forward, far, far));

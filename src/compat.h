@@ -318,9 +318,8 @@ static inline int fmap_vfs_create(struct mnt_idmap *idmap,
  * We look for ourselves.
  */
 #ifdef FMAP_CREATE_HAS_EXCL
-#define FMAP_CREATE_EXCL	, bool excl
-#else
-#define FMAP_CREATE_EXCL
+#define fmap_create(idmap, dir, dentry, mode) \
+	fmap_create(idmap, dir, dentry, mode, bool excl)
 #endif
 
 /* 6.18: one mapping for both ends, and the directories' dentries. */

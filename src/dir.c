@@ -92,7 +92,7 @@ static int fmap_created(struct inode *dir, struct dentry *dentry,
 }
 
 static int fmap_create(struct mnt_idmap *idmap, struct inode *dir,
-		       struct dentry *dentry, umode_t mode FMAP_CREATE_EXCL)
+		       struct dentry *dentry, umode_t mode)
 {
 	struct dentry *lower = fmap_lock_lower(dentry);
 	int err;
