@@ -172,8 +172,6 @@ static struct seen measure_cold(const struct config *c, const char *file,
 	base = mmap(NULL, w->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (base == MAP_FAILED)
 		die("mmap");
-	/* Since 7.2 khugepaged makes huge folios of any file: it reads what is missing */
-	madvise((void *)base, w->size, MADV_NOHUGEPAGE);
 	read_device(&from.reads, &from.bytes);
 	getrusage(RUSAGE_SELF, &before);
 	for (i = 0; i < w->n; i++)

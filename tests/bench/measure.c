@@ -142,7 +142,7 @@ static void set_khugepaged(const char *setting, const char *value)
 /*
  * Since 7.2 khugepaged makes huge folios of any file, one now and then: of the files
  * that are measured, too, whoever has mapped them, and later rounds cost less. It
- * looks at one page, and then sleeps for weeks.
+ * takes one huge page at most, and then sleeps for as long as the guest lives.
  */
 static void stop_khugepaged(void)
 {
