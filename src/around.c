@@ -40,6 +40,24 @@ static void fmap_count_window(const struct vm_fault *vmf,
 }
 
 /*
+ * Does the faulting page's PTE show a folio that is not huge? Nothing holds that
+ * folio: the page may be freed and become another one's at any time. So this is a
+ * look that can be wrong about a folio that has just gone, and reads nothing but
+ * what may be read of any page. fmap_read_ptes() says why the page table stays.
+ */
+static bool fmap_sees_small_folio(const struct vm_fault *vmf)
+{
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	pte_t pte;
+
+	if (!fmap_pmd_is_table(pmd))
+		return false;
+	pte = READ_ONCE(fmap_table(pmd)[pte_index(vmf->address)]);
+	return pte_present(pte) &&
+	       compound_order(compound_head(pte_page(pte))) < HPAGE_PMD_ORDER;
+}
+
+/*
  * A huge folio that was not mapped as such: for want of what? Since 6.12 the one
  * in which the file ends, to the page or before, gets no page table either:
  * @table is false then.
@@ -51,7 +69,7 @@ static void fmap_count_pmd_fallback(const struct vm_fault *vmf,
 	pgoff_t eof = DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
 	struct folio *folio;
 
-	if (!fmap_may_have_huge(mapping))
+	if (!fmap_may_have_huge(mapping) || fmap_sees_small_folio(vmf))
 		return;
 	folio = filemap_get_folio(mapping, vmf->pgoff);
 	if (IS_ERR_OR_NULL(folio))
