@@ -532,6 +532,26 @@ TEST_F(branches, insert_hands_over)
 	EXPECT_LT(0, self->d.ins_large_folio + self->d.ins_pt_reclaim);
 }
 
+/*
+ * A large write makes large folios, which are mapped beyond the window. Not the one in
+ * which the file ends, where there is no page table.
+ */
+TEST_F(branches, whole_beyond_the_window)
+{
+	size_t i, around = 4;
+
+	if (!fmap_maps_whole_folios() || lower_is("tmpfs"))
+		SKIP(return, "no folio is mapped whole");
+	fmap_remount("around=16k");
+	close(make_file(self->lower.s, self->len + self->page, 2));
+	fmap_read_counters(&self->before);
+	for (i = 0; i < FILE_PAGES; i++)
+		EXPECT_EQ(pattern(2, i * self->page), self->map[i * self->page]);
+	COUNT();
+	EXPECT_LE(1, self->d.fa_beyond);
+	EXPECT_GT((long long)(FILE_PAGES / around), self->d.fa_calls);
+}
+
 /* --- odds and ends -------------------------------------------------------------------- */
 
 /*
