@@ -4,6 +4,8 @@
  */
 #include <linux/module.h>
 
+#include <asm/cpufeature.h>
+
 #include "fmapfs.h"
 
 /*
@@ -19,10 +21,23 @@ struct file_system_type fmap_fs_type = {
 };
 MODULE_ALIAS_FS(FMAP_NAME);
 
+/*
+ * There a page table is found by machine addresses, and ptes.h would look at the
+ * wrong page.
+ */
+static bool __init fmap_knows_page_tables(void)
+{
+	return !cpu_feature_enabled(X86_FEATURE_XENPV);
+}
+
 static int __init fmap_init(void)
 {
 	int err;
 
+	if (!fmap_knows_page_tables()) {
+		pr_err(FMAP_NAME ": a paravirtual Xen guest (and dom0) is not supported\n");
+		return -ENODEV;
+	}
 	err = fmap_inode_cache_init();
 	if (err)
 		return err;

@@ -10,7 +10,8 @@
  * A copy has neither ->open nor ->close of ours: a ->close would keep the core
  * from merging VMAs, and a program that splits and rejoins a mapping would see
  * mremap() fail. So nothing counts the VMAs of a copy. It lives as long as our
- * inode, which every such VMA pins through the path of its backing file.
+ * inode, which every such VMA pins through the path of its backing file: where it
+ * does not, there is no copy (fmap_is_pinned_by()).
  */
 #include <linux/hash.h>
 #include <linux/pagemap.h>
@@ -138,15 +139,28 @@ void fmap_vm_ops_free(struct fmap_inode *fi)
 }
 
 /*
+ * Does the path of a backing file pin our inode? It is the path of who opened our
+ * file: ours, or that of a filesystem above. A dentry of overlayfs has its lower
+ * dentries for as long as it lives. That of FUSE has nothing: passthrough lets go
+ * of our file when its own is closed, whatever is mapped. Of others it is not known.
+ */
+static bool fmap_is_pinned_by(const struct fmap_inode *fi, struct file *backing)
+{
+	const struct super_block *sb = file_user_path(backing)->dentry->d_sb;
+
+	return sb == fi->vfs_inode.i_sb || !strcmp(sb->s_type->name, "overlay");
+}
+
+/*
  * May our hooks go over what the lower's mmap left behind? Not if it moved the
  * VMA on to another file (overlayfs, FUSE passthrough and erofs do): that file
  * does not pin us. Not over hooks that are ours already.
  */
-static bool fmap_may_wrap(const struct vm_area_struct *vma,
-			  const struct file *backing)
+static bool fmap_may_wrap(const struct fmap_inode *fi,
+			  const struct vm_area_struct *vma, struct file *backing)
 {
 	return vma->vm_file == backing && vma->vm_ops && vma->vm_ops->fault &&
-	       vma->vm_ops->fault != fmap_fault;
+	       vma->vm_ops->fault != fmap_fault && fmap_is_pinned_by(fi, backing);
 }
 
 /**
@@ -175,7 +189,7 @@ int fmap_mmap(struct file *file, struct vm_area_struct *vma)
 	err = fmap_do_mmap(backing, vma);
 	if (!err) {
 		fmap_count(sbi, FMAP_map_calls);
-		if (fmap_may_wrap(vma, backing)) {
+		if (fmap_may_wrap(fi, vma, backing)) {
 			fvo = fmap_vm_ops_get(fi, vma->vm_ops, &spare);
 			fmap_adaptive_mmap(fvo);
 			vma->vm_ops = &fvo->ops;
