@@ -80,9 +80,9 @@ struct fmap_stats {
  * @around:	fault-around window (around=)
  * @readahead:	mmap readahead (readahead=)
  *
- * Remount stores each field on its own with WRITE_ONCE(). A fault reads engine
- * and installer here, once, and the two policies from its inode. Any mix of an
- * old and a new field is legal.
+ * Remount stores each field that it names on its own, with WRITE_ONCE(). A fault
+ * reads engine and installer here, once, and the two policies from its inode. Any
+ * mix of an old and a new field is legal.
  */
 struct fmap_config {
 	const struct fmap_engine *engine;

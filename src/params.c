@@ -23,6 +23,7 @@
  * @name:	left of the equals sign
  * @allowed:	what may be right of it, for the message that refuses a value
  * @parse:	store @value in @config; -EINVAL: it is not allowed
+ * @take:	copy the value to @to, which faults read meanwhile
  * @show:	print the value back as @parse would take it
  * @by_file:	a rule may give it to some files
  */
@@ -30,6 +31,7 @@ struct fmap_option {
 	const char *name;
 	const char *allowed;
 	int (*parse)(struct fmap_config *config, const char *value);
+	void (*take)(struct fmap_config *to, const struct fmap_config *from);
 	void (*show)(struct seq_file *m, const struct fmap_config *config);
 	bool by_file;
 };
@@ -184,27 +186,52 @@ static void fmap_show_readahead(struct seq_file *m,
 			 READ_ONCE(config->readahead.pages));
 }
 
+/* Faults under way read without a lock: each field is stored on its own. */
+static void fmap_take_engine(struct fmap_config *to, const struct fmap_config *from)
+{
+	WRITE_ONCE(to->engine, from->engine);
+}
+
+static void fmap_take_install(struct fmap_config *to, const struct fmap_config *from)
+{
+	WRITE_ONCE(to->installer, from->installer);
+}
+
+static void fmap_take_around(struct fmap_config *to, const struct fmap_config *from)
+{
+	WRITE_ONCE(to->around, from->around);
+}
+
+static void fmap_take_readahead(struct fmap_config *to, const struct fmap_config *from)
+{
+	WRITE_ONCE(to->readahead, from->readahead);
+}
+
 static const struct fmap_option fmap_options[] = {
 	{
 		.name		= "engine",
 		.allowed	= "pin, retry, hold or native",
 		.parse		= fmap_parse_engine,
+		.take		= fmap_take_engine,
 		.show		= fmap_show_engine,
 	}, {
 		.name		= "install",
 		.allowed	= "handover or insert",
 		.parse		= fmap_parse_install,
+		.take		= fmap_take_install,
 		.show		= fmap_show_install,
 	}, {
 		.name		= "around",
 		.allowed	= "kernel, off, table, adaptive or a power of two from 4k to 2m",
 		.parse		= fmap_parse_around,
+		.take		= fmap_take_around,
 		.show		= fmap_show_around,
 		.by_file	= true,
 	}, {
 		.name		= "readahead",
 		.allowed	= "kernel, off, adaptive or whole pages up to 16m",
 		.parse		= fmap_parse_readahead,
+		.take		= fmap_take_readahead,
 		.show		= fmap_show_readahead,
 		.by_file	= true,
 	},
@@ -284,7 +311,22 @@ static int fmap_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	if (err)
 		return fmap_invalf(fc, "%s=%s: not allowed, expected %s",
 				   opt->name, param->string, opt->allowed);
+	options->given |= BIT(opt - fmap_options);
 	return 0;
+}
+
+/**
+ * fmap_config_take - take what a remount names, and nothing else
+ * @config:	of the mount; others that change it are locked out
+ * @options:	of the remount
+ */
+void fmap_config_take(struct fmap_config *config, const struct fmap_options *options)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(fmap_options); i++)
+		if (options->given & BIT(i))
+			fmap_options[i].take(config, &options->config);
 }
 
 /**
@@ -346,8 +388,8 @@ static const struct fs_context_operations fmap_context_ops = {
  * fmap_init_fs_context - ->init_fs_context
  * @fc:	a mount or remount that begins
  *
- * A remount starts from what is in force, so that it changes only what it
- * names; the rules that it names take the place of those there are.
+ * A remount changes only what it names; the rules that it names take the place
+ * of those there are.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -357,10 +399,7 @@ int fmap_init_fs_context(struct fs_context *fc)
 
 	if (!options)
 		return -ENOMEM;
-	if (fc->purpose == FS_CONTEXT_FOR_RECONFIGURE)
-		options->config = fmap_sbi(fc->root->d_sb)->config;
-	else
-		fmap_config_init(&options->config);
+	fmap_config_init(&options->config);
 	fmap_rules_init(&options->rules);
 	fc->fs_private = options;
 	fc->ops = &fmap_context_ops;

@@ -10,14 +10,17 @@
 /**
  * struct fmap_options - what the options of a mount or remount say
  * @config:	the policies of the mount
+ * @given:	a bit for each of them that is named, in the order of the table
  * @rules:	its rules, those that the options name
  */
 struct fmap_options {
 	struct fmap_config config;
+	unsigned int given;
 	struct fmap_rules rules;
 };
 
 /* params.c */
+void fmap_config_take(struct fmap_config *config, const struct fmap_options *options);
 int fmap_parse_policy(struct fmap_config *config, const char *key, const char *value);
 void fmap_show_option(struct seq_file *m, const char *key,
 		      const struct fmap_config *config);

@@ -258,8 +258,6 @@ int fmap_get_tree(struct fs_context *fc)
  * fmap_reconfigure - ->reconfigure: remount
  * @fc:	with the options parsed; s_umount is held
  *
- * Faults under way read without a lock: each field is stored on its own.
- *
  * Return: 0, or -EROFS if the lower mount cannot be written.
  */
 int fmap_reconfigure(struct fs_context *fc)
@@ -275,10 +273,7 @@ int fmap_reconfigure(struct fs_context *fc)
 	sync_filesystem(fc->root->d_sb);
 
 	down_write(&sbi->rules.lock);
-	WRITE_ONCE(sbi->config.engine, new->config.engine);
-	WRITE_ONCE(sbi->config.installer, new->config.installer);
-	WRITE_ONCE(sbi->config.around, new->config.around);
-	WRITE_ONCE(sbi->config.readahead, new->config.readahead);
+	fmap_config_take(&sbi->config, new);
 	if (new->rules.nr)
 		fmap_rules_take(&sbi->rules, &new->rules);
 	up_write(&sbi->rules.lock);

@@ -4,8 +4,17 @@
  * What holds is seen in how much a fault maps, and in what readahead does.
  */
 #include <sys/klog.h>
+#include <sys/syscall.h>
 
 #include "mapping.h"
+
+/* By number: C libraries are late with these. */
+#ifndef SYS_fspick
+#define SYS_fsconfig	431
+#define SYS_fspick	433
+#endif
+#define SET_STRING	1
+#define RECONFIGURE	7
 
 #define FILE_PAGES	64
 
@@ -217,6 +226,21 @@ TEST_F(rules, as_options)
 	EXPECT_EQ(0, strcmp("*.dat around=off\n", listed()));
 	ASSERT_EQ(0, add("/a,b:* around=off"));
 	EXPECT_TRUE(shown(",rule=/a\\054b:*:around=off"));
+}
+
+/* Of two remounts at a time, each changes what it names. */
+TEST_F(rules, remounts_do_not_undo_each_other)
+{
+	int fs = syscall(SYS_fspick, AT_FDCWD, fmap_mnt(), 0);
+
+	ASSERT_LE(0, fs);
+	fmap_remount("engine=pin,around=off");
+	ASSERT_EQ(0, syscall(SYS_fsconfig, fs, SET_STRING, "engine", "hold", 0));
+	fmap_remount("around=16k");
+	ASSERT_EQ(0, syscall(SYS_fsconfig, fs, RECONFIGURE, NULL, NULL, 0));
+	close(fs);
+	EXPECT_TRUE(shown(",engine=hold,"));
+	EXPECT_EQ(4, window_in(self, "a.dat"));
 }
 
 static bool logged(const char *text)
