@@ -123,11 +123,14 @@ static void fmap_around_unmark(struct address_space *mapping, struct fmap_range 
  * @f:	the fault, at its beginning
  *
  * The caller does allow it, and expects the fault lock released by a retry: so
- * the fault releases it at the very end.
+ * the fault releases it at the very end. One that allows none (KVM's) expects to
+ * keep it.
  */
 void fmap_force_nowait(struct fmap_fault *f)
 {
-	if (!(f->vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+	const unsigned int flags = f->vmf->flags;
+
+	if (!(flags & FAULT_FLAG_ALLOW_RETRY) || flags & FAULT_FLAG_RETRY_NOWAIT)
 		return;
 	f->vmf->flags |= FAULT_FLAG_RETRY_NOWAIT;
 	f->forced_nowait = true;

@@ -144,6 +144,8 @@ static enum fmap_counter fmap_lock_mappable(struct address_space *mapping,
 		why = FMAP_fa_skip_truncated;
 	else if (!folio_test_uptodate(folio))
 		why = FMAP_fa_skip_not_uptodate_locked;
+	else if (PageHWPoison(folio_file_page(folio, index)))
+		why = FMAP_fa_skip_hwpoison;
 	else if (index >= DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE))
 		why = FMAP_fa_skip_eof;
 	else

@@ -167,6 +167,50 @@ TEST_F(delegated, poisoned)
 	munmap(map, self->len);
 }
 
+struct load {
+	const unsigned char *at;
+	int got;
+};
+
+static void *probe_load(void *arg)
+{
+	struct load *load = arg;
+
+	load->got = probe_read(load->at);
+	return NULL;
+}
+
+/* It breaks between the two looks that install=insert takes at it. */
+TEST_F(delegated, poisoned_in_between)
+{
+	struct load load;
+	unsigned char *map;
+	pthread_t thread;
+
+	SKIP_UNLESS_POISON();
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || !fmap_page_tables_stay())
+		SKIP(return, "nothing is inserted, or by nobody else");
+	use(self, "ramfs", "none", "", PAGES * self->page, 0);
+	fmap_remount("install=insert");
+	map = fmap_map_at_slot(self->fd, 0, self->len, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       0);
+	/* There is a page table to insert into. */
+	map[60 * self->page] = 1;
+	EXPECT_EQ(pattern(1, 0), self->map[0]);
+	fmap_read_counters(&self->before);
+	load.at = map;
+	fmap_arm("insert_late 1");
+	pthread_create(&thread, NULL, probe_load, &load);
+	EXPECT_TRUE(fmap_wait_for("trg_fired", &self->before, 1));
+	poison(self->map);
+	fmap_arm("off");
+	pthread_join(thread, NULL);
+	COUNT();
+	EXPECT_EQ(-SIGBUS, load.got);
+	EXPECT_LE(1, self->d.fa_skip_hwpoison);
+	munmap(map, self->len);
+}
+
 /* --- a ->page_mkwrite that is ours --------------------------------------------------- */
 
 TEST_F(delegated, own_mkwrite)
