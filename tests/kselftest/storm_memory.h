@@ -21,9 +21,10 @@
  * below them: a pool of pages is taken, holes are made of its upper half, and
  * its lowest frames are given back just before the file is read again, on the
  * same processor, which then takes them first. Where a small pool has done before
- * and does not now, a large one mostly does not either, and takes ten times as long.
+ * and does not now, but for pages that are not the file's, a large one mostly does not
+ * either, and takes ten times as long.
  */
-#define POOL		512	/* pages, more as long as they never did */
+#define POOL		512	/* pages, more as long as they do nothing */
 #define MOST_POOL	4096
 #define KEEP_IN_POOL	8
 #define FREE_LISTS	"/proc/sys/vm/percpu_pagelist_high_fraction"
@@ -122,7 +123,7 @@ static void make_compact(void)
 	must(!fmap_write_file(FREE_LISTS, "1000000"), FREE_LISTS);
 	for (pages = POOL; pages <= MOST_POOL && !moved; pages *= 2) {
 		moved = compact(pages);
-		if (pages_moved)
+		if (pages_moved && fmap_vmstat("pgmigrate_success") > migrated)
 			break;
 	}
 	must(!fmap_write_file(FREE_LISTS, "0"), FREE_LISTS);
