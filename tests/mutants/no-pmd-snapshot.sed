@@ -8,7 +8,4 @@ s/pmd_t pmd,/const pmd_t *pmdp,/
 s/(pmd)/(pmdp_get_lockless(pmdp))/
 }
 s/fmap_read_table(pmdp_get_lockless(vmf->pmd), /fmap_read_table(vmf->pmd, /
-/fmap_read_table(pmdp_get_lockless(vmf->pmd + pmd_index(at) -/,/pte_index(at)/{
-s/pmdp_get_lockless(//
-s/pmd_index(address)),/pmd_index(address),/
-}
+s/fmap_read_table(fmap_pmd_at(vmf, at), /fmap_read_table(vmf->pmd + pmd_index(at) - pmd_index(address), /
