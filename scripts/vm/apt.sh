@@ -7,23 +7,25 @@
 
 # Which lists of packages apt uses: the system's; a private copy of the
 # same sources, brought up to date; Debian's own sources; those of a newer
-# release with its backports, as if nothing were installed.
+# release with its backports, or of the newest, as if nothing were installed.
 lists=system
 newer=trixie
+newest=sid
 apt_opts() {
 	private=$cache/apt/$lists
 	case $lists in
 	system) return ;;
-	debian | "$newer")
+	debian | "$newer" | "$newest")
 		echo "-o Dir::Etc::SourceList=$private/sources.list"
 		echo "-o Dir::Etc::SourceParts=/dev/null"
 		;;
 	esac
 	status=/var/lib/dpkg/status
-	if [ "$lists" = "$newer" ]; then
-		status=$private/status
+	case $lists in
+	"$newer" | "$newest") status=$private/status ;;
+	esac
+	[ "$lists" != "$newer" ] ||
 		echo "-o APT::Default-Release=$newer-backports"
-	fi
 	echo "-o Dir::State=$private/state"
 	echo "-o Dir::State::status=$status"
 	echo "-o Dir::Cache=$private/cache"
@@ -50,7 +52,8 @@ debian_sources() {
 		;;
 	*)
 		echo "deb $at/debian $lists main"
-		echo "deb $at/debian $lists-backports main"
+		[ "$lists" != "$newer" ] ||
+			echo "deb $at/debian $lists-backports main"
 		;;
 	esac
 }
@@ -101,6 +104,12 @@ apt_download_all() {
 # with_newer FUNCTION: calls it with the lists of the newer release
 with_newer() {
 	lists=$newer
+	refresh_lists && "$1"
+}
+
+# with_newest FUNCTION: the same with those of the newest
+with_newest() {
+	lists=$newest
 	refresh_lists && "$1"
 }
 
