@@ -102,10 +102,6 @@ static void fmap_count_pmd(const struct vm_fault *vmf,
 	}
 }
 
-/*
- * Newer kernels map a large folio whole, whatever the window. It is contiguous:
- * if it goes beyond the window, the next page is mapped with it.
- */
 static vm_fault_t fmap_install(struct vm_fault *vmf,
 			       const struct fmap_vm_ops *fvo,
 			       struct fmap_range win)
@@ -114,8 +110,7 @@ static vm_fault_t fmap_install(struct vm_fault *vmf,
 	unsigned int before;
 	vm_fault_t ret;
 
-	if (!FMAP_MAPS_WHOLE_FOLIOS ||
-	    !mapping_large_folio_support(vmf->vma->vm_file->f_mapping))
+	if (!fmap_may_map_beyond(vmf))
 		return installer->install(vmf, fvo, win);
 	before = fmap_read_edges(vmf, win);
 	ret = installer->install(vmf, fvo, win);

@@ -217,6 +217,16 @@ vm_fault_t fmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
 vm_fault_t fmap_map_any_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 			       struct fmap_range win);
 
+/*
+ * Newer kernels map a large folio whole, whatever the window. It is contiguous: if it
+ * goes beyond the window, the next page is mapped with it.
+ */
+static inline bool fmap_may_map_beyond(const struct vm_fault *vmf)
+{
+	return FMAP_MAPS_WHOLE_FOLIOS &&
+	       mapping_large_folio_support(vmf->vma->vm_file->f_mapping);
+}
+
 /* Where a fault is, for the policies. */
 static inline struct fmap_place fmap_place(const struct vm_fault *vmf)
 {

@@ -133,21 +133,35 @@ static __always_inline const pte_t *fmap_usual_ptes(const struct vm_fault *vmf,
 	    win.last - vma->vm_pgoff == vma_pages(vma) - 1 ||
 	    READ_ONCE(sbi->config.installer) != &fmap_installers[FMAP_INSTALL_HANDOVER] ||
 	    READ_ONCE(vma->vm_file->f_ra.mmap_miss) ||
-	    (FMAP_MAPS_WHOLE_FOLIOS &&
-	     mapping_large_folio_support(vma->vm_file->f_mapping)))
+	    (FMAP_MAPS_WHOLE_FOLIOS && !slot))
 		return NULL;
 	pte = fmap_table(pmd) + slot;
 	return fmap_all_empty(pte, nr) ? pte : NULL;
 }
 
-/* It began as a usual window; some page did not get mapped. */
+/* fmap_read_edges() of a usual window, whose edges are inside mapping and page table */
+static __always_inline unsigned int fmap_usual_edges(const pte_t *pte, unsigned int nr)
+{
+	unsigned int before = !pte_none(READ_ONCE(pte[-1]));
+	unsigned int behind = !pte_none(READ_ONCE(pte[nr]));
+
+	return before | behind << 1;
+}
+
+/*
+ * It began as a usual window; some page did not get mapped. @edges: as they were, all of
+ * them if there is nothing to be said about them.
+ */
 static noinline vm_fault_t fmap_window_partly(const struct vm_fault *vmf,
 					      const struct fmap_sb_info *sbi,
-					      struct fmap_range win, vm_fault_t ret)
+					      struct fmap_range win, unsigned int edges,
+					      vm_fault_t ret)
 {
 	struct fmap_mapped sum = { };
 
 	fmap_count(sbi, FMAP_fa_calls);
+	if (FMAP_MAPS_WHOLE_FOLIOS && fmap_read_edges(vmf, win) & ~edges)
+		fmap_count(sbi, FMAP_fa_beyond);
 	sum.pages = fmap_account(vmf, sbi, win.first, win.last - win.first + 1, 0);
 	fmap_count_around(sbi, ret, &sum);
 	return ret;
@@ -170,16 +184,20 @@ vm_fault_t fmap_map_window(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 	const struct fmap_sb_info *sbi = fvo->sbi;
 	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
 	const pte_t *pte = fmap_usual_ptes(vmf, sbi, win, pmd);
-	unsigned int nr = win.last - win.first + 1;
+	unsigned int nr = win.last - win.first + 1, edges = ~0U;
 	vm_fault_t ret;
 
 	if (!pte)
 		return fmap_map_any_window(vmf, fvo, win);
+	if (fmap_may_map_beyond(vmf))
+		edges = fmap_usual_edges(pte, nr);
 	ret = fvo->lower->map_pages(vmf, win.first, win.last);
 	if (unlikely(ret != VM_FAULT_NOPAGE ||
 		     native_pmd_val(pmdp_get_lockless(vmf->pmd)) != native_pmd_val(pmd) ||
 		     !fmap_all_present(pte, nr)))
-		return fmap_window_partly(vmf, sbi, win, ret);
+		return fmap_window_partly(vmf, sbi, win, edges, ret);
+	if (FMAP_MAPS_WHOLE_FOLIOS && fmap_usual_edges(pte, nr) & ~edges)
+		fmap_count(sbi, FMAP_fa_beyond);
 	fmap_count_bundle(sbi, FMAP_B_window);
 	fmap_count_bundle_add(sbi, FMAP_B_window_pages, nr);
 	return ret;
