@@ -22,8 +22,8 @@ struct file_system_type fmap_fs_type = {
 MODULE_ALIAS_FS(FMAP_NAME);
 
 /*
- * There a page table is found by machine addresses, and ptes.h would look at the
- * wrong page.
+ * In a paravirtualised Xen guest the entries that lead to a page table hold machine
+ * addresses, and ptes.h would look at the wrong page.
  */
 static bool __init fmap_knows_page_tables(void)
 {

@@ -162,7 +162,7 @@ static const char *fmap_rule_store(struct fmap_rule *rule, const char *key,
 				   const char *value)
 {
 	bool around = !strcmp(key, "around");
-	struct fmap_config config;
+	struct fmap_config config = { };
 	int err;
 
 	err = fmap_parse_policy(&config, key, value);
