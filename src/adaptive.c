@@ -470,6 +470,38 @@ static struct fmap_choice large_run(const struct fmap_place *p, struct fmap_rang
 }
 
 /*
+ * Do pages on that side make a run? Where the core maps folios whole, that of one page
+ * looks like a run: there have to be some, without a gap, and none ahead.
+ */
+static bool reaches_large(const struct fmap_place *p, const struct fmap_sight *sight,
+			  const struct fmap_history *h, bool forward)
+{
+	unsigned int pages = sight->folio.last - sight->folio.first + 1, n;
+
+	if (!sight->whole)
+		return reaches(p, sight, h, forward, FMAP_RUN_FAR_LARGE);
+	if (has_page(p, sight, h, !forward, pages))
+		return false;
+	for (n = FMAP_RUN_FOLIOS; n; n--)
+		if (!has_page(p, sight, h, forward, n * pages))
+			return false;
+	return true;
+}
+
+/*
+ * A program that starts wants much of its text, and of its libraries', in short runs
+ * all over it. Where the mapping ends before the first probe, so that none will tell,
+ * that is believed: there are five page tables at most.
+ */
+static bool is_text(const struct fmap_place *p, const struct fmap_sight *sight,
+		    const struct fmap_history *h)
+{
+	return sight->text && h->style == FMAP_STYLE_UNKNOWN &&
+	       p->vma_first < FMAP_FIRST_PROBE &&
+	       p->vma_pages <= FMAP_FIRST_PROBE - p->vma_first;
+}
+
+/*
  * In a large folio a page more costs little, and a fault much: no window is
  * smaller than what the core asks for, but for isolated pages of a file that is
  * used sparsely. Where enough is mapped none is smaller than the folio, which need
@@ -482,20 +514,21 @@ static struct fmap_choice large(const struct fmap_place *p, struct fmap_range as
 {
 	struct fmap_range table = fmap_aligned_window(p, p->slots);
 	unsigned int before = sight->near & SIDE;
-	unsigned int after = mirror(sight->near >> (FMAP_NEAR + 1));
+	unsigned int after = mirror(sight->near >> (FMAP_NEAR + 1)), some;
 	bool behind = before == SIDE, ahead = after == SIDE;
 
 	if (h->style == FMAP_STYLE_DENSE && !probe_table(p))
 		return mapped_blocks(sight, table) < FOLIOS_DENSE ?
 			choose(FMAP_BLOCK, asked) : choose(FMAP_DENSE, table);
-	if (behind != ahead &&
-	    reaches(p, sight, h, behind, probe_table(p) ? RUN_PAGES : FMAP_RUN_FAR_LARGE))
+	if (behind != ahead && reaches_large(p, sight, h, behind))
 		return large_run(p, asked, sight, h, behind);
 	if (probe_table(p)) {
 		if (sight->fresh)
 			add(&h->begun, 1);
 		return choose(FMAP_BLOCK, asked);
 	}
+	if (sight->whole && !is_text(p, sight, h))
+		return choose(FMAP_FOLIO, sight->folio);
 	if (h->style == FMAP_STYLE_SPARSE) {
 		if (!sight->near)
 			return lone(p, asked, sight, h);
@@ -503,7 +536,10 @@ static struct fmap_choice large(const struct fmap_place *p, struct fmap_range as
 			learn_block(h);
 		return choose(FMAP_BLOCK, asked);
 	}
-	if (mapped_blocks(sight, table) < blocks_of(table) / 4)
+	some = mapped_blocks(sight, table);
+	if (is_text(p, sight, h) && some <= blocks_of(table) / 4)
+		return choose(FMAP_FOLIO, table);
+	if (some < blocks_of(table) / 4)
 		return choose(FMAP_BLOCK, asked);
 	return choose(FMAP_FOLIO, both(asked, sight->folio));
 }

@@ -122,6 +122,9 @@ struct fmap_history {
  *		behind it are mapped: bit 0 the first of them, bit FMAP_NEAR,
  *		that of the faulting page itself, is clear
  * @fresh:	the fault is the first in its page table
+ * @text:	the mapping may be executed
+ * @whole:	left to ->fault, the page gets all of @folio mapped by the core, and that
+ *		is no less than the core asked for
  * @folio:	the pages of the large folio that the faulting page is part of; only
  *		that page itself, if it is not
  * @count:	how many of some pages are mapped: of @nr, each @step behind the
@@ -131,6 +134,8 @@ struct fmap_history {
 struct fmap_sight {
 	unsigned int near;
 	bool fresh;
+	bool text;
+	bool whole;
 	struct fmap_range folio;
 	unsigned int (*count)(const struct fmap_sight *sight, unsigned long first,
 			      unsigned int nr, unsigned int step);
@@ -142,7 +147,8 @@ struct fmap_sight {
  * @FMAP_BLOCK:	neighbours are wanted in this file: what the core asked for
  * @FMAP_RUN:	continues a run, forward or backward: grows with the run
  * @FMAP_DENSE:	so much is mapped around that the rest will be wanted, too
- * @FMAP_FOLIO:	the rest of a large folio, which costs little
+ * @FMAP_FOLIO:	the rest of a large folio, or of a page table of text in such ones,
+ *		which costs little
  */
 enum fmap_reason {
 	FMAP_ALONE,
@@ -182,13 +188,16 @@ static inline unsigned int fmap_lot(unsigned int index)
 	return fmap_hash(index) >> 28;
 }
 
+/* Of a file that is mapped as a page table is, the first that is a probe begins here. */
+#define FMAP_FIRST_PROBE	(5 * 512UL)
+
 /*
  * Page tables in which we make no guess at the whole. @first is the page of the file
  * that their first slot is for, even if that is not mapped.
  */
 static inline bool fmap_probe_table(unsigned long first)
 {
-	return first / 512 % 16 == 5;
+	return first / 512 % 16 == FMAP_FIRST_PROBE / 512;
 }
 
 /*
@@ -223,6 +232,9 @@ static inline bool fmap_stays_alone(struct fmap_history history, unsigned int ne
 #define FMAP_RUN_FAR		256
 #define FMAP_RUN_FAR_LARGE	64
 
+/* So many folios before a fault make a run, if the core maps each whole for any page. */
+#define FMAP_RUN_FOLIOS		8
+
 /**
  * fmap_short_run - where to look whether a run forward is a short one
  * @history:	of the file
@@ -244,6 +256,39 @@ static inline unsigned int fmap_short_run(struct fmap_history history,
 	return history.runs ? 0 : FMAP_RUN_FAR;
 }
 
+/* May the fault continue a run, forward or backward? */
+static inline bool fmap_may_run(unsigned int near)
+{
+	unsigned int side = (1U << FMAP_NEAR) - 1;
+
+	return (near & side) == side || near >> (FMAP_NEAR + 1) == side;
+}
+
+/**
+ * fmap_wants_folio - is the window the folio, if there is no run?
+ * @history:	of the file
+ * @text:	the mapping may be executed
+ *
+ * That is, if the core maps that large folio whole, and asks for no page beyond it.
+ */
+static inline bool fmap_wants_folio(struct fmap_history history, bool text)
+{
+	return history.style == FMAP_STYLE_SPARSE ||
+	       (history.style == FMAP_STYLE_UNKNOWN && !text);
+}
+
+/**
+ * fmap_short_run_folios - where to look whether a run is a short one, or none
+ * @near:	see struct fmap_sight
+ * @pages:	of the folio; fmap_wants_folio()
+ *
+ * Return: as fmap_short_run(), but the window is the folio.
+ */
+static inline unsigned int fmap_short_run_folios(unsigned int near, unsigned int pages)
+{
+	return near == (1U << FMAP_NEAR) - 1 ? FMAP_RUN_FOLIOS * pages : 0;
+}
+
 /**
  * fmap_is_folio_block - is a fault on a page of a large folio a block?
  * @history:	of the file, in which the last folio that was looked at was a large one
@@ -255,10 +300,10 @@ static inline unsigned int fmap_short_run(struct fmap_history history,
  */
 static inline bool fmap_is_folio_block(struct fmap_history history, unsigned int near)
 {
-	unsigned int side = (1U << FMAP_NEAR) - 1, pair = 1U << (FMAP_NEAR - 1);
+	unsigned int pair = 1U << (FMAP_NEAR - 1);
 
 	return history.style == FMAP_STYLE_SPARSE && near && near != pair &&
-	       near != pair << 2 && (near & side) != side && near >> (FMAP_NEAR + 1) != side;
+	       near != pair << 2 && !fmap_may_run(near);
 }
 
 bool fmap_wants_block(struct fmap_history history, unsigned long pgoff,

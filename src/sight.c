@@ -127,12 +127,15 @@ static void fmap_count_reason(const struct fmap_sb_info *sbi, enum fmap_reason w
 static struct fmap_choice fmap_choose(const struct vm_fault *vmf,
 				      const struct fmap_place *place,
 				      struct fmap_range asked, struct fmap_range folio,
-				      unsigned int near, struct fmap_history *history)
+				      bool whole, unsigned int near,
+				      struct fmap_history *history)
 {
 	struct fmap_view view = {
 		.sight = {
 			.near = near & ~BIT(FMAP_NEAR),
 			.fresh = !fmap_pmd_is_table(pmdp_get_lockless(vmf->pmd)),
+			.text = vmf->vma->vm_flags & VM_EXEC,
+			.whole = whole,
 			.folio = folio,
 			.count = fmap_view_count,
 		},
@@ -171,6 +174,37 @@ static bool fmap_core_maps_all(const struct vm_fault *vmf, struct fmap_range fol
 static bool fmap_is_within(struct fmap_range r, struct fmap_range other)
 {
 	return r.first >= other.first && r.last <= other.last;
+}
+
+/* Is the page so many before the fault mapped? */
+static bool fmap_is_mapped_before(const struct vm_fault *vmf, unsigned int pages)
+{
+	return vmf->pgoff - vmf->vma->vm_pgoff >= pages &&
+	       fmap_page_is_mapped(vmf, vmf->pgoff - pages);
+}
+
+/* Is the fault the next of a run forward, and one that does not reach @far? */
+static bool fmap_is_short_run(const struct vm_fault *vmf, unsigned int far)
+{
+	return far && !(fmap_is_mapped_before(vmf, far) &&
+			fmap_is_mapped_before(vmf, far / 2));
+}
+
+/* If the core maps the folio whole: is that wanted, whatever else may be seen? */
+static bool fmap_leaves_folio(const struct vm_fault *vmf, struct fmap_range asked,
+			      struct fmap_range folio, unsigned int near,
+			      struct fmap_history history)
+{
+	unsigned int pages = folio.last - folio.first + 1;
+
+	if (pages >= FMAP_FOLIO_PAYS)
+		return true;
+	if (!fmap_is_within(asked, folio) ||
+	    !fmap_wants_folio(history, vmf->vma->vm_flags & VM_EXEC) ||
+	    fmap_probe_table(vmf->pgoff - pte_index(vmf->address)))
+		return false;
+	return !fmap_may_run(near) ||
+	       fmap_is_short_run(vmf, fmap_short_run_folios(near, pages));
 }
 
 static vm_fault_t fmap_leave(const struct fmap_vm_ops *fvo, enum fmap_bundle why)
@@ -231,32 +265,16 @@ static noinline vm_fault_t fmap_map_adapted(struct vm_fault *vmf,
 		whole = fmap_core_maps_all(vmf, folio, limit, near);
 		folio = fmap_clamp(folio, limit);
 	}
-	if (whole && folio.last - folio.first >= FMAP_FOLIO_PAYS - 1) {
+	if (whole && fmap_leaves_folio(vmf, asked, folio, near, history)) {
 		fmap_remember(fvo, was, history);
 		return fmap_leave(fvo, FMAP_B_left_folio);
 	}
-	choice = fmap_choose(vmf, &place, asked, folio, near, &history);
+	choice = fmap_choose(vmf, &place, asked, folio,
+			     whole && fmap_is_within(asked, folio), near, &history);
 	fmap_remember(fvo, was, history);
 	if (whole && fmap_is_within(choice.win, folio))
 		return fmap_leave(fvo, FMAP_B_left_folio);
 	return fmap_map_choice(vmf, fvo, asked, choice);
-}
-
-/* Is the page so many before the fault mapped? */
-static bool fmap_is_mapped_before(const struct vm_fault *vmf, unsigned int pages)
-{
-	return vmf->pgoff - vmf->vma->vm_pgoff >= pages &&
-	       fmap_page_is_mapped(vmf, vmf->pgoff - pages);
-}
-
-/* Is the fault the next of a run forward, and that a short one? */
-static bool fmap_is_short_run(const struct vm_fault *vmf, struct fmap_history history,
-			      unsigned int near, bool large)
-{
-	unsigned int far = fmap_short_run(history, near, large);
-
-	return far && !(fmap_is_mapped_before(vmf, far) &&
-			fmap_is_mapped_before(vmf, far / 2));
 }
 
 /**
@@ -292,7 +310,7 @@ vm_fault_t fmap_map_adaptive(struct vm_fault *vmf, const struct fmap_vm_ops *fvo
 			return fmap_map_block(vmf, fvo, asked);
 	}
 	if ((large && fmap_is_folio_block(history, near)) ||
-	    fmap_is_short_run(vmf, history, near, large))
+	    fmap_is_short_run(vmf, fmap_short_run(history, near, large)))
 		return fmap_map_block(vmf, fvo, asked);
 	return fmap_map_adapted(vmf, fvo, asked, near);
 }

@@ -303,7 +303,7 @@ FMAP_COUNTER(fa_adapt_run, adapt, fa_adapt, \
 FMAP_COUNTER(fa_adapt_dense, adapt, fa_adapt, \
 	"so much is mapped around that the rest will be wanted, too") \
 FMAP_COUNTER(fa_adapt_folio, adapt, fa_adapt, \
-	"the rest of a large folio") \
+	"the rest of a large folio, or of a page table of text in large folios") \
 FMAP_COUNTER(fa_adapt_whole, adapt, fa_adapt, \
 	"left to ->fault, after which the core maps a large folio whole") \
 FMAP_COUNTER(fa_win_at_vma_start, window, none, \

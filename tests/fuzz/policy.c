@@ -176,11 +176,16 @@ static void fuzz_fault(struct input *in, const struct fmap_place *p,
 		.in = in,
 	};
 	struct fmap_range asked = take_part(in, p, limit);
+	unsigned int how = take(in, 1);
 	struct fmap_choice c;
 	bool alone;
 
-	if (take(in, 1) & 1)
+	if (how & 1)
 		s.sight.folio = take_part(in, p, limit);
+	s.sight.text = how & 2;
+	s.sight.whole = how & 4 && s.sight.folio.first != s.sight.folio.last &&
+			asked.first >= s.sight.folio.first &&
+			asked.last <= s.sight.folio.last;
 	alone = !fmap_probe_table(p->pgoff - p->slot) &&
 		fmap_stays_alone(*history, s.sight.near) &&
 		s.sight.folio.first == s.sight.folio.last;

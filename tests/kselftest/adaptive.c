@@ -215,4 +215,34 @@ TEST_F(adaptive, large_folios_are_mapped_whole)
 	}
 }
 
+/* Of a program nothing else is known, and its folios are large: a page table at once. */
+TEST_F(adaptive, text_is_mapped_by_page_tables)
+{
+	size_t bytes = 2 * 512 * fmap_page();
+	struct fmap_counters before;
+	char *p;
+	int fd;
+
+	SKIP_UNLESS_AROUND();
+	if (!fmap_large_folios())
+		SKIP(return, "folios of one page");
+	fd = open(self->mnt.s, O_RDONLY);
+	if (fd < 0)
+		fmap_die("%s", self->mnt.s);
+	p = fmap_map_undisturbed(fd, 0, bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0);
+	fmap_read_counters(&before);
+	fmap_access(p + 700 * fmap_page(), false, 0);
+	fmap_counters_since(&before, &self->c);
+	munmap(p, bytes);
+	close(fd);
+	EXPECT_SOUND();
+	EXPECT_COUNT(1, self->c, fa_calls);
+	/* The core gives a folio of 128 pages and more for less. */
+	if (fmap_maps_whole_folios() && self->c.fa_left) {
+		EXPECT_GE(self->c.flt_large_pages, 128);
+	} else {
+		EXPECT_COUNT(512, self->c, fa_mapped);
+	}
+}
+
 FMAP_TEST_MAIN

@@ -276,6 +276,8 @@ static bool test_legal(void)
 
 		if (rnd() % 4 == 0)
 			s.folio = random_part(&p, limit);
+		s.text = rnd() % 2;
+		s.whole = s.folio.first != s.folio.last && rnd() % 2;
 		if (rnd() % 64 == 0)
 			fmap_history_judge(&h);
 		alone = !fmap_probe_table(p.pgoff - p.slot) && fmap_stays_alone(h, s.near);
@@ -304,12 +306,20 @@ static unsigned int some_near(void)
 			   rnd() & rnd() & 0x1feff;
 }
 
-/* A reason that is said at once: *@why is FMAP_ALONE or FMAP_BLOCK then. */
-static bool quick(const struct fmap_place *p, struct fmap_history h, unsigned int near,
-		  bool folio, enum fmap_reason *why)
+/* A reason that is said at once: *@why is not FMAP_RUN or FMAP_DENSE then. */
+static bool quick(const struct fmap_place *p, struct fmap_history h,
+		  const struct fmap_sight *s, enum fmap_reason *why)
 {
+	bool folio = s->folio.first != s->folio.last;
+	unsigned int near = s->near;
+
 	if (fmap_probe_table(p->pgoff - p->slot))
 		return false;
+	*why = FMAP_FOLIO;
+	if (s->whole)
+		return fmap_wants_folio(h, s->text) &&
+		       (!fmap_may_run(near) ||
+			fmap_short_run_folios(near, s->folio.last - s->folio.first + 1));
 	*why = FMAP_ALONE;
 	if ((!folio || !near) && fmap_stays_alone(h, near))
 		return true;
@@ -322,7 +332,7 @@ static bool quick(const struct fmap_place *p, struct fmap_history h, unsigned in
 /* What is said at once is what fmap_adapt() says, and it learns nothing from it. */
 static bool test_quick(void)
 {
-	unsigned int n = 0;
+	unsigned int n = 0, folios = 0;
 	int i;
 
 	for (i = 0; i < 1000000; i++) {
@@ -342,20 +352,25 @@ static bool test_quick(void)
 		struct fmap_choice c;
 
 		if (rnd() % 2 && limit.first != limit.last)
-			s.folio = limit;
-		asked = random_part(&p, limit);
-		if (!quick(&p, h, s.near, s.folio.first != s.folio.last, &why))
+			s.folio = random_part(&p, limit);
+		s.text = rnd() % 2;
+		s.whole = s.folio.first != s.folio.last && rnd() % 2;
+		asked = random_part(&p, s.whole ? s.folio : limit);
+		if (!quick(&p, h, &s, &why))
 			continue;
 		n++;
+		folios += why == FMAP_FOLIO;
 		c = fmap_adapt(&p, asked, &s, &h);
 		CHECK(c.why == why);
 		CHECK(!memcmp(&h, &was, sizeof(h)));
-		if (why == FMAP_BLOCK)
+		if (why == FMAP_FOLIO)
+			CHECK(c.win.first == s.folio.first && c.win.last == s.folio.last);
+		else if (why == FMAP_BLOCK)
 			CHECK(c.win.first == asked.first && c.win.last == asked.last);
 		else
 			CHECK(c.win.first == p.pgoff && c.win.last == p.pgoff);
 	}
-	CHECK(n > 10000);
+	CHECK(n > 10000 && folios > 10000);
 	return true;
 }
 
@@ -399,6 +414,103 @@ static bool test_folio(void)
 	first_mapped = SLOTS - 32;
 	c = fmap_adapt(&p, asked, &sight, &h);
 	CHECK(c.why == FMAP_BLOCK && c.win.first == 992 && c.win.last == 1007);
+	return true;
+}
+
+/* These pages are mapped, no others. */
+static struct fmap_range mapped_pages;
+
+static unsigned int count_mapped(const struct fmap_sight *sight, unsigned long first,
+				 unsigned int nr, unsigned int step)
+{
+	unsigned int n = 0, i;
+
+	(void)sight;
+	for (i = 0; i < nr; i++)
+		n += first + i * step >= mapped_pages.first &&
+		     first + i * step <= mapped_pages.last;
+	return n;
+}
+
+/*
+ * If the core maps folios whole, that of one page looks like a run: there have to be
+ * eight, and none ahead.
+ */
+static bool test_run_of_folios(void)
+{
+	struct fmap_place p = {
+		.pgoff = 1024, .vma_pages = PAGES, .slot = 0, .slots = SLOTS,
+	};
+	struct fmap_sight sight = {
+		.near = 0xff, .folio = { 1024, 1087 }, .whole = true, .count = count_mapped,
+	};
+	struct fmap_range asked = { 1024, 1039 };
+	struct fmap_history h = { };
+	struct fmap_choice c;
+
+	mapped_pages = (struct fmap_range) { 512, 1023 };
+	c = fmap_adapt(&p, asked, &sight, &h);
+	CHECK(c.why == FMAP_RUN && c.win.first == 1024 && c.win.last == 1024 + SLOTS - 1);
+	mapped_pages.first = 513;
+	c = fmap_adapt(&p, asked, &sight, &h);
+	CHECK(c.why == FMAP_FOLIO && c.win.first == 1024 && c.win.last == 1087);
+	mapped_pages = (struct fmap_range) { 512, 1088 };
+	c = fmap_adapt(&p, asked, &sight, &h);
+	CHECK(c.why == FMAP_FOLIO && c.win.first == 1024 && c.win.last == 1087);
+	/* Not whole: two looks, at what is nearer. */
+	sight.whole = false;
+	mapped_pages = (struct fmap_range) { 960, 1023 };
+	c = fmap_adapt(&p, asked, &sight, &h);
+	CHECK(c.why == FMAP_RUN && c.win.first == 1024 && c.win.last == 1087);
+	return true;
+}
+
+/* A page table of a program's text, if nothing will tell how it is used. */
+static bool test_text(void)
+{
+	struct fmap_place p = {
+		.pgoff = 1000, .vma_first = 560, .vma_pages = 5 * SLOTS - 560,
+		.slot = 1000 % SLOTS, .slots = SLOTS,
+	};
+	struct fmap_sight sight = {
+		.text = true, .folio = { 992, 1007 }, .count = count_mapped,
+	};
+	struct fmap_range asked = { 992, 1007 };
+	struct fmap_history h = { };
+	struct fmap_choice c;
+	int whole;
+
+	for (whole = 0; whole < 2; whole++) {
+		sight.whole = whole;
+		sight.text = true;
+		mapped_pages = (struct fmap_range) { 600, 600 };
+		c = fmap_adapt(&p, asked, &sight, &h);
+		CHECK(c.why == FMAP_FOLIO && c.win.first == 560 && c.win.last == 1023);
+		/* What is left of it was not cached a moment ago. */
+		mapped_pages.last = 900;
+		c = fmap_adapt(&p, asked, &sight, &h);
+		CHECK(c.why == FMAP_FOLIO && c.win.first == 992 && c.win.last == 1007);
+		mapped_pages.last = 600;
+		sight.text = false;
+		c = fmap_adapt(&p, asked, &sight, &h);
+		CHECK(c.win.first == 992 && c.win.last == 1007);
+		sight.text = true;
+		/* A mapping of a few pages */
+		p.vma_first = 990;
+		p.vma_pages = 30;
+		c = fmap_adapt(&p, asked, &sight, &h);
+		CHECK(c.why == FMAP_FOLIO && c.win.first == 990 && c.win.last == 1019);
+		p.vma_first = 560;
+		p.vma_pages = 5 * SLOTS - 560;
+		h.style = FMAP_STYLE_SPARSE;
+		c = fmap_adapt(&p, asked, &sight, &h);
+		CHECK(whole ? c.win.last == 1007 : c.why == FMAP_ALONE);
+		h.style = FMAP_STYLE_UNKNOWN;
+		p.vma_pages++;
+		c = fmap_adapt(&p, asked, &sight, &h);
+		CHECK(c.win.first == 992 && c.win.last == 1007);
+		p.vma_pages--;
+	}
 	return true;
 }
 
@@ -458,6 +570,8 @@ static const struct ktap_test tests[] = {
 	{ "isolated_pages_stay_alone", test_alone },
 	{ "quick_answers_are_the_same", test_quick },
 	{ "folios_whole", test_folio },
+	{ "a_run_is_several_whole_folios", test_run_of_folios },
+	{ "text_by_page_tables", test_text },
 	{ "probes_make_no_guess", test_probe },
 	{ "costs_within_limits", test_limits },
 	{ "what_was_learned_is_unlearned", test_unlearn },
