@@ -46,6 +46,9 @@
 #define TABLE_BLOCKS	4
 #define FOLIOS_DENSE	2
 
+/* The same where the core maps folios whole, of half a page table, in quarters of that */
+#define WHOLE_ENOUGH	3
+
 #define BLOCK		FMAP_BLOCK_PAGES
 #define BLOCKS_MAX	12
 #define BLOCKS_BELIEVE	4
@@ -471,7 +474,8 @@ static struct fmap_choice large_run(const struct fmap_place *p, struct fmap_rang
 
 /*
  * Do pages on that side make a run? Where the core maps folios whole, that of one page
- * looks like a run: there have to be some, without a gap, and none ahead.
+ * looks like a run: it takes FMAP_RUN_FOLIOS of them, with nothing mapped on the other
+ * side. One page of each is looked at.
  */
 static bool reaches_large(const struct fmap_place *p, const struct fmap_sight *sight,
 			  const struct fmap_history *h, bool forward)
@@ -490,8 +494,8 @@ static bool reaches_large(const struct fmap_place *p, const struct fmap_sight *s
 
 /*
  * A program that starts wants much of its text, and of its libraries', in short runs
- * all over it. Where the mapping ends before the first probe, so that none will tell,
- * that is believed: there are five page tables at most.
+ * all over it. Where the mapping ends before the first probe, so that it tells nothing
+ * of the file, that is believed: there are six page tables at most.
  */
 static bool is_text(const struct fmap_place *p, const struct fmap_sight *sight,
 		    const struct fmap_history *h)
@@ -506,7 +510,8 @@ static bool is_text(const struct fmap_place *p, const struct fmap_sight *sight,
  * smaller than what the core asks for, but for isolated pages of a file that is
  * used sparsely. Where enough is mapped none is smaller than the folio, which need
  * not be larger than that window; not in a file that is used sparsely, where what is
- * mapped says that little is left.
+ * mapped says that little is left. A folio that the core maps whole is enough, and text
+ * gets its page table.
  */
 static struct fmap_choice large(const struct fmap_place *p, struct fmap_range asked,
 				const struct fmap_sight *sight,
@@ -592,14 +597,14 @@ static struct fmap_choice small(const struct fmap_place *p, struct fmap_range as
 }
 
 /*
- * In a probe, is it by this window that @enough pages of the region are mapped? Each
- * region gets there once, if it does.
+ * In a probe, is it by this window that @enough pages of a region of @pages are mapped?
+ * Each region gets there once, if it does.
  */
 static void learn_region(const struct fmap_place *p, const struct fmap_sight *sight,
 			 struct fmap_history *h, struct fmap_range win,
-			 unsigned int enough)
+			 unsigned int pages, unsigned int enough)
 {
-	struct fmap_range region = fmap_aligned_window(p, REGION);
+	struct fmap_range region = fmap_aligned_window(p, pages);
 	unsigned int n = mapped(sight, region);
 
 	if (win.first < region.first)
@@ -628,10 +633,13 @@ struct fmap_choice fmap_adapt(const struct fmap_place *p, struct fmap_range aske
 	c = is_large ? large(p, asked, sight, history) : small(p, asked, sight, history);
 	if (!probe_table(p))
 		return c;
-	if (is_large)
-		learn_region(p, sight, history, c.win, REGION_LARGE);
+	if (sight->whole)
+		learn_region(p, sight, history, both(c.win, sight->folio), p->slots / 2,
+			     p->slots / 8 * WHOLE_ENOUGH);
+	else if (is_large)
+		learn_region(p, sight, history, c.win, REGION, REGION_LARGE);
 	else if (history->blocks >= BLOCKS_BELIEVE)
-		learn_region(p, sight, history, c.win, REGION_BLOCKS);
+		learn_region(p, sight, history, c.win, REGION, REGION_BLOCKS);
 	return c;
 }
 

@@ -183,7 +183,7 @@ static bool fmap_is_mapped_before(const struct vm_fault *vmf, unsigned int pages
 	       fmap_page_is_mapped(vmf, vmf->pgoff - pages);
 }
 
-/* Is the fault the next of a run forward, and one that does not reach @far? */
+/* Is the fault the next of a run forward, and no page so far back or half as far mapped? */
 static bool fmap_is_short_run(const struct vm_fault *vmf, unsigned int far)
 {
 	return far && !(fmap_is_mapped_before(vmf, far) &&

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What nearly all calls of our hooks are, the quick way. All that is to be counted
- * is then known in advance: it is a bundle.
+ * is then known in advance: it is a bundle. (But a large folio may be mapped beyond its
+ * window: that is seen afterwards.)
  *
  * ->fault: a first pass from user mode whose page is cached, uptodate and not
  * locked, and about which readahead has nothing to do. It takes the same steps as
@@ -133,7 +134,7 @@ static __always_inline const pte_t *fmap_usual_ptes(const struct vm_fault *vmf,
 	    win.last - vma->vm_pgoff == vma_pages(vma) - 1 ||
 	    READ_ONCE(sbi->config.installer) != &fmap_installers[FMAP_INSTALL_HANDOVER] ||
 	    READ_ONCE(vma->vm_file->f_ra.mmap_miss) ||
-	    (FMAP_MAPS_WHOLE_FOLIOS && !slot))
+	    (!slot && fmap_may_map_beyond(vmf)))
 		return NULL;
 	pte = fmap_table(pmd) + slot;
 	return fmap_all_empty(pte, nr) ? pte : NULL;

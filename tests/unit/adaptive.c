@@ -523,7 +523,7 @@ static unsigned int count_region(const struct fmap_sight *sight, unsigned long f
 	(void)sight;
 	(void)first;
 	(void)step;
-	return nr == 128 ? mapped_of_region : 0;
+	return nr == 128 || nr == 256 ? mapped_of_region : 0;
 }
 
 /*
@@ -537,8 +537,9 @@ static bool test_probe(void)
 	};
 	struct fmap_range asked = { 5 * SLOTS + 96, 5 * SLOTS + 111 };
 	struct fmap_range alone = { p.pgoff, p.pgoff }, folio = { 5 * SLOTS, 6 * SLOTS - 1 };
+	struct fmap_range whole = { 5 * SLOTS + 64, 5 * SLOTS + 127 };
 	struct fmap_sight sight = { .near = 0x1001, .count = count_region };
-	/* Pages of a region of 128, and what a block more makes of them */
+	/* Pages of a region of 128, or of half the table, and what this fault makes of them */
 	const struct {
 		struct fmap_range folio;
 		unsigned int mapped;
@@ -546,6 +547,7 @@ static bool test_probe(void)
 	} cases[] = {
 		{ alone, 95, 0 }, { alone, 96, 1 }, { alone, 111, 1 }, { alone, 112, 0 },
 		{ folio, 47, 0 }, { folio, 48, 1 }, { folio, 63, 1 }, { folio, 64, 0 },
+		{ whole, 127, 0 }, { whole, 128, 1 }, { whole, 191, 1 }, { whole, 192, 0 },
 	};
 	size_t i;
 
@@ -555,6 +557,7 @@ static bool test_probe(void)
 		struct fmap_choice c;
 
 		sight.folio = cases[i].folio;
+		sight.whole = sight.folio.first == whole.first;
 		mapped_of_region = cases[i].mapped;
 		c = fmap_adapt(&p, asked, &sight, &h);
 		CHECK(c.why == FMAP_BLOCK);
