@@ -21,7 +21,6 @@ struct fmap_fault;
  *		so that ours may stand in for it
  * @mkwrite_is_filemap: @lower->page_mkwrite is filemap_page_mkwrite()
  * @next:	next older copy of the same inode
- * @history:	what around=adaptive remembers of the file, in the mount
  *
  * Fully written before it is published with release, then never changed, and
  * freed only with the inode.
@@ -34,7 +33,6 @@ struct fmap_vm_ops {
 	bool fault_is_filemap;
 	bool mkwrite_is_filemap;
 	struct fmap_vm_ops *next;
-	struct fmap_history *history;
 };
 
 static inline struct fmap_vm_ops *fmap_vm_ops(const struct vm_area_struct *vma)

@@ -33,9 +33,6 @@
 #define FMAP_NAME	"fmapfs"
 #define FMAP_MAGIC	0x666d6170	/* "fmap" */
 
-/* 8 KiB a mount. */
-#define FMAP_HISTORY_BITS	10
-
 struct fiemap_extent_info;
 struct file_kattr;
 struct fmap_engine;
@@ -120,9 +117,6 @@ struct fmap_rules {
  * @wb_err_lock: serialises passing them on
  * @watch:	what tells us of files that are unlinked below (watch.c)
  * @rcu:	RCU path walk may look here until a grace period after unmount
- * @history:	what around=adaptive remembers of files, by inode number: a file
- *		that is opened again later may take the same guess up; so may,
- *		for want of room, another file
  */
 struct fmap_sb_info {
 	struct path lower;
@@ -139,7 +133,6 @@ struct fmap_sb_info {
 	spinlock_t wb_err_lock;	/* lower_wb_err */
 	struct fmap_watch *watch;
 	struct rcu_head rcu;
-	struct fmap_history history[1 << FMAP_HISTORY_BITS];
 };
 
 /**
@@ -147,6 +140,7 @@ struct fmap_sb_info {
  * @vfs_inode:	the inode that the VFS sees
  * @lower:	the lower inode, referenced
  * @vm_ops:	copies of the lower's vm_ops, newest first (map.c)
+ * @history:	what around=adaptive remembers; written without a lock, as one word
  * @vm_ops_lock: serialises additions to @vm_ops
  * @around:	fault-around policy, set when the file is opened (rules.c)
  * @readahead:	mmap readahead policy, the same
@@ -156,6 +150,7 @@ struct fmap_inode {
 	struct inode vfs_inode;
 	struct inode *lower;
 	struct fmap_vm_ops *vm_ops;
+	struct fmap_history history;
 	spinlock_t vm_ops_lock;	/* additions to vm_ops */
 	struct fmap_around around;
 	struct fmap_readahead readahead;

@@ -144,6 +144,7 @@ struct inode *fmap_alloc_inode(struct super_block *sb)
 		return NULL;
 	fi->lower = NULL;
 	fi->vm_ops = NULL;
+	memset(&fi->history, 0, sizeof(fi->history));
 	memset(&fi->reads, 0, sizeof(fi->reads));
 	spin_lock_init(&fi->vm_ops_lock);
 	return &fi->vfs_inode;

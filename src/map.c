@@ -13,7 +13,6 @@
  * inode, which every such VMA pins through the path of its backing file: where it
  * does not, there is no copy (fmap_is_pinned_by()).
  */
-#include <linux/hash.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
@@ -49,15 +48,6 @@ static bool fmap_is_filemap_fault(const struct inode *lower,
 	return false;
 }
 
-/* Not that of a file that is gone and had the same number. */
-static struct fmap_history *fmap_history_of(struct fmap_sb_info *sbi,
-					    const struct inode *lower)
-{
-	u64 key = lower->i_ino ^ (u64)lower->i_generation << 32;
-
-	return &sbi->history[hash_64(key, FMAP_HISTORY_BITS)];
-}
-
 static void fmap_vm_ops_fill(struct fmap_vm_ops *fvo, struct fmap_inode *fi,
 			     const struct vm_operations_struct *lower)
 {
@@ -68,7 +58,6 @@ static void fmap_vm_ops_fill(struct fmap_vm_ops *fvo, struct fmap_inode *fi,
 	fvo->sbi = fmap_sbi(fi->vfs_inode.i_sb);
 	fvo->inode = fi;
 	fvo->fault_is_filemap = fmap_is_filemap_fault(fi->lower, lower);
-	fvo->history = fmap_history_of(fvo->sbi, fi->lower);
 	fvo->mkwrite_is_filemap = lower->page_mkwrite == filemap_page_mkwrite;
 
 	/*

@@ -245,7 +245,7 @@ static void fmap_remember(const struct fmap_vm_ops *fvo, struct fmap_history was
 			  struct fmap_history history)
 {
 	if (memcmp(&was, &history, sizeof(was)))
-		WRITE_ONCE(*fvo->history, history);
+		WRITE_ONCE(fvo->inode->history, history);
 }
 
 /* A fault about which there is more to say than one look tells. */
@@ -254,7 +254,7 @@ static noinline vm_fault_t fmap_map_adapted(struct vm_fault *vmf,
 					    struct fmap_range asked, unsigned int near)
 {
 	const struct fmap_place place = fmap_place(vmf);
-	struct fmap_history was = READ_ONCE(*fvo->history), history = was;
+	struct fmap_history was = READ_ONCE(fvo->inode->history), history = was;
 	struct fmap_range folio = fmap_range_around(&place, 0, 0), limit;
 	struct fmap_choice choice;
 	bool whole = false;
@@ -292,7 +292,7 @@ static noinline vm_fault_t fmap_map_adapted(struct vm_fault *vmf,
 vm_fault_t fmap_map_adaptive(struct vm_fault *vmf, const struct fmap_vm_ops *fvo,
 			     struct fmap_range asked)
 {
-	struct fmap_history history = READ_ONCE(*fvo->history);
+	struct fmap_history history = READ_ONCE(fvo->inode->history);
 	bool large = !history.small &&
 		     mapping_large_folio_support(vmf->vma->vm_file->f_mapping);
 	unsigned int near;
@@ -321,11 +321,11 @@ vm_fault_t fmap_map_adaptive(struct vm_fault *vmf, const struct fmap_vm_ops *fvo
  */
 void fmap_adaptive_mmap(const struct fmap_vm_ops *fvo)
 {
-	struct fmap_history history = READ_ONCE(*fvo->history);
+	struct fmap_history history = READ_ONCE(fvo->inode->history);
 
 	/* Another policy's mapping tells nothing. */
 	if (READ_ONCE(fvo->inode->around).kind != FMAP_ADAPTIVE)
 		return;
 	fmap_history_judge(&history);
-	WRITE_ONCE(*fvo->history, history);
+	WRITE_ONCE(fvo->inode->history, history);
 }
