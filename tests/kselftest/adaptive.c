@@ -195,6 +195,25 @@ TEST_F(adaptive, sparse_use_is_learned_again)
 	EXPECT_EQ((long long)self->n, mapped(&self->c));
 }
 
+TEST_F(adaptive, a_file_says_nothing_of_another)
+{
+	long long first;
+
+	SKIP_LARGE_FOLIOS();
+	set_order(self, 1, true);
+	use(self, 1);
+	first = self->c.fa_calls;
+	use(self, 2);
+	EXPECT_GE(first / 2, self->c.fa_calls);
+	unlink(self->lower.s);
+	self->mnt = fmap_at(fmap_mnt(), "other.data");
+	self->lower = fmap_at(fmap_lower(), "other.data");
+	fmap_make_file(self->lower.s, FILE_PAGES * fmap_page());
+	use(self, 1);
+	EXPECT_SOUND();
+	EXPECT_COUNT(first, self->c, fa_calls);
+}
+
 TEST_F(adaptive, large_folios_are_mapped_whole)
 {
 	SKIP_UNLESS_AROUND();
