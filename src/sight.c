@@ -183,7 +183,10 @@ static bool fmap_is_mapped_before(const struct vm_fault *vmf, unsigned int pages
 	       fmap_page_is_mapped(vmf, vmf->pgoff - pages);
 }
 
-/* Is the fault the next of a run forward, and no page so far back or half as far mapped? */
+/*
+ * Is a run forward a short one: of the pages so far and half as far before the fault, is
+ * one not mapped?
+ */
 static bool fmap_is_short_run(const struct vm_fault *vmf, unsigned int far)
 {
 	return far && !(fmap_is_mapped_before(vmf, far) &&
